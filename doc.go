@@ -1,0 +1,76 @@
+// Package ste runs closures on one OS thread, for code that must not move
+// between threads: OpenGL and SDL contexts, audio devices, COM apartments,
+// ptrace, Linux network namespaces, per-thread credentials, Lua and V8 states,
+// CUDA contexts.
+//
+// # The model
+//
+// A [Thread] is an executor: one goroutine locked to one OS thread. It runs the
+// closures it is given, called tasks, one at a time:
+//
+//	t, err := ste.New(ste.WithName("gl"))
+//	err = t.Submit(func() { ... })                            // run it there, wait
+//	err = t.Post(func() { ... })                              // run it there, do not wait
+//	v, err := ste.Call(t, func() (int, error) { ... })        // Submit with results
+//	f, err := ste.Async(t, func() (int, error) { ... })       // Post with results, for f.Wait
+//	err = t.Close()                                           // finish the work, end the OS thread
+//
+// Submit blocks its caller until the closure has ended. So the closure may use
+// the caller's variables, and the caller may use them again afterwards: no
+// error, cancellation or Close makes Submit return while the closure runs or
+// may yet start.
+//
+// A [Tagged] holds a value that opens only on the Thread that made it. A [Tag]
+// is the identity of a Thread; [Current] tells which Thread the code is on.
+//
+// # On the Thread
+//
+// Code is on the Thread while it runs on the Thread's OS thread: tasks and
+// hooks, what they call, callbacks that C makes from there, bodies of iter.Pull
+// that they run. A goroutine that a task starts is not on the Thread: it runs
+// wherever the Go scheduler likes.
+//
+// On the Thread, Submit, SubmitContext and Call run their closure at once, in
+// place. Post and Async queue it.
+//
+// # Order and memory
+//
+// Tasks accepted from one goroutine start in the order in which they were
+// accepted; all tasks of a Thread run in one total order, never two at a time.
+// In the terms of the Go memory model, giving a closure to a Thread happens
+// before the closure starts, and the end of the closure happens before the
+// call that waited for it returns.
+//
+// # The life of a Thread
+//
+// New returns when the inits (WithInit) have run. Close refuses further work,
+// runs what was accepted, runs the teardowns (WithTeardown) newest first and
+// ends the OS thread. The OS thread is never replaced and never used for
+// anything else afterwards, so whatever the closures did to it (name,
+// namespace, working directory, credentials, priority) goes with it.
+//
+// A panic in a task reaches the caller that waits for it, as *[PanicError]. So
+// does runtime.Goexit, and with it t.FailNow. Neither ends the Thread.
+//
+// # Wrong uses
+//
+// Threads that wait for each other in a ring do not hang: the call that would
+// close the ring returns an error that wraps [ErrDeadlock]. Waits through
+// channels, mutexes or goroutines that a task started are not seen.
+//
+// A task must leave runtime.LockOSThread as it found it. A stray unlock or lock
+// is put right; a task that unlocks dozens of times and is then moved by the
+// runtime ends the process.
+//
+// Misuse panics, or returns an error, with a text that begins with "ste: " and
+// names the rule and the Threads involved.
+//
+// # Systems
+//
+// Linux, macOS, Windows and FreeBSD, NetBSD and DragonFly know OS threads by
+// number. On the BSDs the Go runtime cannot end a locked thread
+// (golang/go#52394), so Close leaves one parked thread behind. On OpenBSD,
+// Solaris, illumos, AIX and Plan 9 a Thread knows its code by the goroutine, and
+// bodies of iter.Pull are not on the Thread. Where there is only one OS thread
+// (js, wasip1) a Thread is a goroutine that keeps all other promises.
+package ste

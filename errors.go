@@ -1,0 +1,118 @@
+package ste
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+// ErrClosed is returned for work given to a Thread that is closed or closing,
+// and for queued work that Shutdown dropped. errors.Is(ErrClosed, os.ErrClosed)
+// holds.
+var ErrClosed error = closedError{}
+
+// ErrQueueFull is returned by Post and Async when WithQueueLimit's limit is
+// reached. Nothing was queued.
+var ErrQueueFull = errors.New("ste: queue full")
+
+// ErrDeadlock is wrapped by the error of a call that would have closed a ring
+// of Threads waiting for each other. The full error names every Thread of the
+// ring.
+var ErrDeadlock = errors.New("ste: deadlock")
+
+type closedError struct{}
+
+func (closedError) Error() string        { return "ste: Thread closed" }
+func (closedError) Is(target error) bool { return target == os.ErrClosed }
+
+// A PanicError carries a panic of a task or hook to whoever waited for it: the
+// waiting call panics with the *PanicError itself, and the error handler and
+// the errors of New and Close hold it.
+//
+// errors.Is and errors.As look through it when the panic's value is an error.
+// A *PanicError that crosses another Thread on its way stays the same value, so
+// Tag and Stack name the place where the panic began.
+type PanicError struct {
+	Tag   Tag    // the Thread on which the panic happened
+	Value any    // what the code panicked with
+	Stack []byte // the Thread's stack at the panic, as debug.Stack prints it
+}
+
+// Error returns the panic's value and the stack of the Thread at the panic.
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("ste: panic on %v: %v\n\n%s", e.Tag, e.Value, e.Stack)
+}
+
+// Unwrap returns Value when it is an error, else nil.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// newPanicError wraps what recover returned. It must be called by the deferred
+// function that recovered, while the panicking frames are still on the stack.
+func newPanicError(tag Tag, v any) *PanicError {
+	if pe, ok := v.(*PanicError); ok && pe != nil {
+		return pe
+	}
+	return &PanicError{Tag: tag, Value: v, Stack: debug.Stack()}
+}
+
+// newNilPanicError stands for panic(nil) under GODEBUG=panicnil=1, where recover
+// returns nil as it does without a panic.
+func newNilPanicError(tag Tag) *PanicError {
+	return &PanicError{Tag: tag, Value: new(runtime.PanicNilError)}
+}
+
+// A WrongThreadError tells of a value or a piece of code that was used off the
+// Thread it belongs to.
+type WrongThreadError struct {
+	Type    reflect.Type // type of the value; nil when the rule is about code (Tag.Check)
+	Want    Tag          // the Thread it belongs to
+	Got     Tag          // the Thread the code runs on; the zero Tag for no Thread
+	Ended   bool         // whether Want's Thread has ended
+	Created []byte       // the stack that made the value, with STE_DEBUG=stacks in the environment
+}
+
+func newWrongThreadError(want *identity, typ reflect.Type, created []byte) *WrongThreadError {
+	return &WrongThreadError{
+		Type:    typ,
+		Want:    tagOf(want),
+		Got:     Current(),
+		Ended:   want.ended.Load(),
+		Created: created,
+	}
+}
+
+// Error names the type, the Thread it belongs to, where the code runs instead,
+// and whether the owner has ended.
+func (e *WrongThreadError) Error() string {
+	var b strings.Builder
+	b.WriteString("ste: wrong thread: ")
+	if e.Type != nil {
+		fmt.Fprintf(&b, "%v belongs to %v", e.Type, e.Want)
+	} else {
+		fmt.Fprintf(&b, "this code belongs on %v", e.Want)
+	}
+	if e.Ended {
+		b.WriteString(", which has ended")
+	}
+	if e.Got == (Tag{}) {
+		b.WriteString("; it was used on no Thread (a goroutine started by a task is not on the task's Thread)")
+	} else {
+		fmt.Fprintf(&b, "; it was used on %v", e.Got)
+	}
+	if len(e.Created) > 0 {
+		fmt.Fprintf(&b, "\n\nthe value was created at:\n%s", e.Created)
+	}
+	return b.String()
+}
+
+// nilArgument is the panic for a nil where a promise needs a value (T8).
+func nilArgument(call, what string) string {
+	return "ste: " + call + " with a nil " + what
+}

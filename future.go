@@ -1,0 +1,229 @@
+package ste
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ste-go/ste/internal/bubble"
+	"github.com/ste-go/ste/internal/inbox"
+)
+
+// A Future is the result of an Async task, now or later.
+//
+// The zero Future is not usable. Any number of goroutines may wait for it, any
+// number of times. A Future must not be copied. The end of the task happens
+// before Wait returns and before the channel of Done is closed. A Future does
+// not keep its Thread alive.
+type Future[T any] struct {
+	_    noCopy
+	core *core
+	f    func() (T, error) // nil once it has ended
+	// done is closed when the task has ended or was dropped.
+	done chan struct{}
+	// gate, when set, is unlocked instead, and a goroutine closes done: the
+	// Future was made in a synctest bubble and its Thread was not.
+	gate *sync.Mutex
+	// over is set just before done is closed. Written by Finish, read by the
+	// ring check.
+	over atomic.Bool
+
+	// Written before over is set, read after it.
+	v    T
+	err  error // what f returned, or a *PanicError, or why f never ran
+	how  inbox.End
+	lost *claim // for a panic that nobody was waiting for
+
+	mu      sync.Mutex
+	waiting int // Waits that will take the result; guarded by mu
+}
+
+// A claim is the panic of an Async task that no Wait has taken.
+type claim struct {
+	pe    *PanicError
+	taken atomic.Bool // false to true, by the first Wait or by whoever reports it
+}
+
+// Async queues f and returns at once with the Future of its result; see Call for
+// waiting. Its errors are those of Post, and then there is no Future.
+//
+// A panic of f belongs to Wait. If no Wait has taken it when the Future is
+// garbage or the Thread has closed, it goes to the error handler and, without
+// one, ends the process.
+func Async[T any](t *Thread, f func() (T, error)) (*Future[T], error) {
+	c := t.must("Async")
+	if f == nil {
+		panic(nilArgument("Async", "func"))
+	}
+	fu := &Future[T]{core: c, f: f, done: make(chan struct{})}
+	if !c.bubbled && bubble.Here() {
+		gate := new(sync.Mutex)
+		gate.Lock()
+		fu.gate = gate
+	}
+	if err := c.post(fu.run, fu, true); err != nil {
+		return nil, err
+	}
+	if fu.gate != nil {
+		go func() {
+			fu.gate.Lock()
+			close(fu.done)
+		}()
+	}
+	runtime.KeepAlive(t)
+	return fu, nil
+}
+
+// run is the task.
+func (f *Future[T]) run() { f.v, f.err = f.f() }
+
+// Finish implements the end of the task, on the Thread or where it is dropped.
+func (f *Future[T]) Finish(end inbox.End, err error) {
+	f.f = nil
+	f.how = end
+	if end != inbox.Returned {
+		f.err = err
+	}
+	f.mu.Lock()
+	if pe, ok := err.(*PanicError); ok && f.waiting == 0 {
+		f.lost = f.core.lose(pe)
+	}
+	f.over.Store(true)
+	f.mu.Unlock()
+	if f.lost != nil && !f.core.bubbled && f.gate == nil {
+		runtime.AddCleanup(f, f.core.collected, f.lost)
+	}
+	if f.gate != nil {
+		f.gate.Unlock()
+	} else {
+		close(f.done)
+	}
+}
+
+// Over reports whether a wait for the Future has ended.
+func (f *Future[T]) Over() bool { return f.over.Load() }
+
+// Done returns a channel that is closed when Wait would not wait.
+func (f *Future[T]) Done() <-chan struct{} {
+	f.must("Done")
+	return f.done
+}
+
+// Wait waits for the task and returns what it returned. If the task panicked,
+// Wait panics with a *PanicError; if it called runtime.Goexit, so does Wait; if
+// a Shutdown dropped it, Wait returns ErrClosed.
+//
+// Wait returns context.Cause(ctx) if ctx ends first; a finished Future wins over
+// an ended ctx. On a Thread, Wait returns an error that wraps ErrDeadlock if the
+// wait would close a ring of Threads; waiting on a Thread for an unfinished
+// Future of its own is a ring of one.
+func (f *Future[T]) Wait(ctx context.Context) (T, error) {
+	f.must("Wait")
+	if ctx == nil {
+		panic(nilArgument("Wait", "context"))
+	}
+	f.mu.Lock()
+	f.waiting++
+	f.mu.Unlock()
+	if !f.over.Load() {
+		from := currentIdentity()
+		if err := enterWait(from, f.core.id, f); err != nil {
+			return f.leave(err)
+		}
+		defer leaveWait(from)
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return f.leave(context.Cause(ctx))
+		}
+	}
+	return f.take()
+}
+
+// leave ends a Wait that gives up with err, unless the Future has finished.
+func (f *Future[T]) leave(err error) (T, error) {
+	f.mu.Lock()
+	over := f.over.Load()
+	if !over {
+		f.waiting--
+	}
+	f.mu.Unlock()
+	if over {
+		return f.take()
+	}
+	var zero T
+	return zero, err
+}
+
+// take returns the result of a finished Future as Wait does.
+func (f *Future[T]) take() (T, error) {
+	if f.lost != nil && f.lost.taken.CompareAndSwap(false, true) {
+		f.core.claimed(f.lost)
+	}
+	if f.how == inbox.Returned {
+		return f.v, f.err
+	}
+	var zero T
+	return zero, raise(f.how, f.err)
+}
+
+func (f *Future[T]) must(call string) {
+	if f.core == nil {
+		panic("ste: " + call + " of a zero Future; make Futures with Async")
+	}
+}
+
+// lose remembers a panic until a Wait takes it. The Thread calls it.
+func (c *core) lose(pe *PanicError) *claim {
+	cl := &claim{pe: pe}
+	c.unclaimed.mu.Lock()
+	defer c.unclaimed.mu.Unlock()
+	if c.unclaimed.all == nil {
+		c.unclaimed.all = make(map[*claim]struct{})
+	}
+	c.unclaimed.all[cl] = struct{}{}
+	return cl
+}
+
+// claimed forgets a panic that somebody has.
+func (c *core) claimed(cl *claim) {
+	c.unclaimed.mu.Lock()
+	defer c.unclaimed.mu.Unlock()
+	delete(c.unclaimed.all, cl)
+}
+
+// collected is the cleanup of a Future: nobody can wait for it any more. It runs
+// on a goroutine of the runtime.
+func (c *core) collected(cl *claim) {
+	if cl.taken.Load() {
+		return
+	}
+	// The Thread reports it, as it does for a Post. If it is closing it finds the
+	// claim in its sweep instead.
+	_ = c.post(func() {
+		if cl.taken.CompareAndSwap(false, true) {
+			c.claimed(cl)
+			panic(cl.pe)
+		}
+	}, nil, false)
+}
+
+// sweep reports, at the end of the Thread, the panics that no Wait has taken.
+func (w *worker) sweep() {
+	for {
+		w.unclaimed.mu.Lock()
+		var cl *claim
+		for cl = range w.unclaimed.all {
+			break
+		}
+		delete(w.unclaimed.all, cl)
+		w.unclaimed.mu.Unlock()
+		if cl == nil {
+			return
+		}
+		if cl.taken.CompareAndSwap(false, true) {
+			w.handle(cl.pe)
+		}
+	}
+}

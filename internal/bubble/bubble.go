@@ -1,0 +1,27 @@
+// Package bubble tells whether the running goroutine belongs to a
+// testing/synctest bubble.
+//
+// Channels made inside a bubble must not be touched from outside it (the
+// runtime ends the process), so a Thread needs to know where its own channels
+// and those of its callers come from. Go has no public call for that.
+package bubble
+
+import (
+	"bytes"
+	"runtime"
+	"time"
+)
+
+// Here reports whether the caller runs inside a bubble. It costs one clock
+// reading outside of bubbles and a stack header inside.
+func Here() bool {
+	// A bubble's clock has no monotonic part. That alone is a hint, not a
+	// proof (a wall clock outside 1885..2157 lacks it too), so ask the
+	// goroutine's own header as well.
+	if now := time.Now(); now != now.Round(0) {
+		return false
+	}
+	var buf [256]byte
+	header, _, _ := bytes.Cut(buf[:runtime.Stack(buf[:], false)], []byte("\n"))
+	return bytes.Contains(header, []byte("synctest bubble"))
+}

@@ -1,0 +1,11 @@
+//go:build (amd64 || arm64) && !purego
+
+package here
+
+// Known says whether Goroutine has an answer in this build.
+const Known = true
+
+// Goroutine returns the address of the running goroutine's descriptor.
+//
+//go:noescape
+func Goroutine() uintptr

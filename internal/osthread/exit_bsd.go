@@ -1,0 +1,5 @@
+//go:build freebsd || openbsd || netbsd || dragonfly
+
+package osthread
+
+const exitCrashes = true

@@ -1,0 +1,26 @@
+//go:build !(linux || windows || darwin || freebsd || dragonfly || netbsd)
+
+package osthread
+
+import (
+	"bytes"
+	"runtime"
+	"strconv"
+)
+
+// ID returns the number of the calling goroutine, never 0: this system has one
+// thread only (js, wasip1), or no call for a thread's number that Go can make
+// without cgo.
+func ID() uint64 {
+	var buf [64]byte
+	header := buf[:runtime.Stack(buf[:], false)] // goroutine 12 [running]: ...
+	field := bytes.Fields(header)[1]
+	id, err := strconv.ParseUint(string(field), 10, 64)
+	if err != nil {
+		panic("ste: the runtime's stack header has changed: " + string(header))
+	}
+	return id
+}
+
+// IsStartup reports false: threads cannot be told apart here.
+func IsStartup() bool { return false }

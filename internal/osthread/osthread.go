@@ -1,0 +1,17 @@
+// Package osthread makes the operating system calls that concern the calling
+// thread: which thread is it, is it the process's first one, what is its name.
+//
+// ID answers with the kernel's own number where there is a cheap call for it.
+// The kernel gives the number of an ended thread to a later one, so an ID means
+// something only while its thread lives. Systems without such a call use the
+// goroutine's number (see id_other.go), which is never reused but says "no" to
+// other goroutines that run on the same thread, such as bodies of iter.Pull.
+package osthread
+
+// startup is the thread that runs package initialisers: the runtime keeps the
+// main goroutine on the process's first thread until they have ended.
+var startup = ID()
+
+// ExitCrashes says that the Go runtime crashes on this system when a goroutine
+// ends while locked to its thread (golang/go#52394).
+const ExitCrashes = exitCrashes

@@ -1,0 +1,117 @@
+package ste
+
+import "fmt"
+
+// An Option sets something of a Thread that New makes. Options apply in the
+// order given; of two that set the same thing the later wins, except that every
+// WithInit and every WithTeardown counts.
+type Option interface {
+	apply(*config)
+}
+
+type config struct {
+	name    string
+	hooks   []hook // in the order of the options
+	limit   int
+	limited bool
+	handler func(error)
+	wait    WaitStrategy
+}
+
+// A hook is one WithInit or WithTeardown.
+type hook struct {
+	teardown bool
+	f        func() error
+}
+
+type option func(*config)
+
+func (o option) apply(c *config) { o(c) }
+
+// WithName names the Thread. Messages and Tag.Name have the name whole; the OS
+// thread gets what fits (15 bytes on Linux; Windows too has thread names, other
+// systems need cgo for them). In goroutine dumps and profiles the Thread has
+// the pprof label "ste" with this name; goroutines that a task starts inherit
+// labels, as in all Go programs. The default is no name.
+func WithName(name string) Option {
+	return option(func(c *config) { c.name = name })
+}
+
+// WithInit makes f the first thing to run on the Thread, before New returns. An
+// error or panic of f is New's error, and a Goexit ends New's caller; in all
+// three cases no Thread is made, and the teardowns listed before this option
+// run.
+func WithInit(f func() error) Option {
+	if f == nil {
+		panic(nilArgument("WithInit", "func"))
+	}
+	return option(func(c *config) { c.hooks = append(c.hooks, hook{f: f}) })
+}
+
+// WithTeardown makes f the last thing to run on the Thread. Several teardowns
+// run newest first. Their errors, panics and Goexits are joined into Close's
+// error; none keeps another from running.
+func WithTeardown(f func() error) Option {
+	if f == nil {
+		panic(nilArgument("WithTeardown", "func"))
+	}
+	return option(func(c *config) { c.hooks = append(c.hooks, hook{teardown: true, f: f}) })
+}
+
+// WithQueueLimit bounds how many tasks of Post and Async may be queued at one
+// time. More get ErrQueueFull. The task that runs does not count, nor do Submit
+// and Call, whose callers wait. An n <= 0 is New's error. The default is no
+// bound.
+func WithQueueLimit(n int) Option {
+	return option(func(c *config) { c.limit, c.limited = n, true })
+}
+
+// WithErrorHandler sets what gets the errors that nobody else can receive: the
+// *PanicError of a Post, or of an Async that no Wait took, and Close's error
+// of a Thread that was forgotten. f runs on the Thread right after the task, or
+// on a goroutine of its own when the Thread has ended. Without a handler such a
+// panic ends the process, as any goroutine's panic does, and such an error goes
+// to slog. A handler that panics ends the process; one that calls
+// runtime.Goexit just ends.
+func WithErrorHandler(f func(error)) Option {
+	if f == nil {
+		panic(nilArgument("WithErrorHandler", "func"))
+	}
+	return option(func(c *config) { c.handler = f })
+}
+
+// A WaitStrategy says how a Thread waits for work.
+type WaitStrategy int
+
+const (
+	// WaitAdaptive leaves the choice to the Thread. It is the default.
+	WaitAdaptive WaitStrategy = iota
+	// WaitPark sleeps whenever there is nothing to do.
+	WaitPark
+	// WaitSpin is meant for a Thread with a processor of its own. In a
+	// testing/synctest bubble it sleeps.
+	WaitSpin
+)
+
+// WithWaitStrategy sets how the Thread waits for work. In this version the
+// three strategies all sleep when there is nothing to do.
+func WithWaitStrategy(w WaitStrategy) Option {
+	return option(func(c *config) { c.wait = w })
+}
+
+func configure(opts []Option) (*config, error) {
+	c := new(config)
+	for i, o := range opts {
+		if o == nil {
+			panic(nilArgument("New", fmt.Sprintf("Option (number %d)", i+1)))
+		}
+		o.apply(c)
+	}
+	if c.limited && c.limit <= 0 {
+		return nil, fmt.Errorf("ste: WithQueueLimit(%d): a limit must be at least 1; leave the option out for no limit", c.limit)
+	}
+	if c.wait < WaitAdaptive || c.wait > WaitSpin {
+		return nil, fmt.Errorf("ste: WithWaitStrategy(%d): no such strategy; use WaitAdaptive, WaitPark or WaitSpin", c.wait)
+	}
+	return c, nil
+}

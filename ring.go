@@ -1,0 +1,71 @@
+package ste
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+)
+
+// An edge says that the code of one Thread waits for another Thread. It exists
+// until the wait is over, which is not when the waiter wakes: over turns true
+// the moment the awaited thing has ended, before the other Thread does anything
+// else (T11).
+type edge struct {
+	to   *identity
+	wait interface{ Over() bool }
+}
+
+func (e edge) holds() bool { return e.to != nil && !e.wait.Over() }
+
+// ring guards the edges of all Threads. A Thread runs one thing at a time, so it
+// has at most one edge, and a ring is found by walking from edge to edge.
+//
+// One lock for all makes the answer exact. Edges are added only under it, each
+// followed at once by a walk, so the edge that closes a ring is the one whose
+// walk finds it, and only that one. An edge may end while a walk goes on; but
+// every edge that a walk sees holding was there before the walk began and has
+// held since, so at the walk's first look all of them did: a reported ring was
+// really there.
+var ring struct{ mu sync.Mutex }
+
+// enterWait records that from's code is about to wait for to. It returns an
+// error, and records nothing, if that closes a ring of waits. from may be nil:
+// code on no Thread cannot be part of a ring.
+func enterWait(from, to *identity, wait interface{ Over() bool }) error {
+	if from == nil {
+		return nil
+	}
+	ring.mu.Lock()
+	defer ring.mu.Unlock()
+	e := edge{to, wait}
+	for at := e; at.holds(); at = at.to.waiting {
+		if at.to == from {
+			return ringError(from, e)
+		}
+	}
+	from.waiting = e
+	return nil
+}
+
+// leaveWait removes what enterWait recorded.
+func leaveWait(from *identity) {
+	if from == nil {
+		return
+	}
+	ring.mu.Lock()
+	from.waiting = edge{}
+	ring.mu.Unlock()
+}
+
+// ringError names the Threads of the ring that e closes.
+func ringError(from *identity, e edge) error {
+	var b strings.Builder
+	fmt.Fprint(&b, tagOf(from))
+	for at := e; ; at = at.to.waiting {
+		fmt.Fprintf(&b, " waits for %v", tagOf(at.to))
+		if at.to == from {
+			return fmt.Errorf("%w: %s", ErrDeadlock, b.String())
+		}
+		b.WriteString(", which")
+	}
+}

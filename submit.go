@@ -1,0 +1,193 @@
+package ste
+
+import (
+	"context"
+	"runtime"
+
+	"github.com/ste-go/ste/internal/inbox"
+)
+
+// Submit runs f on the Thread and waits until it has ended; see Post for not
+// waiting. Once Submit has returned, f has ended or will never start, so f may
+// use the caller's variables without further care.
+//
+// On the Thread itself f runs at once, in place. Elsewhere it is queued behind
+// the work accepted before, and Submit returns ErrClosed if the Thread is closed
+// or drops f in a Shutdown, and an error that wraps ErrDeadlock if the caller is
+// itself on a Thread and waiting would close a ring of Threads that wait for
+// each other; in all these cases f has not run.
+//
+// If f panics, Submit panics with a *PanicError; if f calls runtime.Goexit,
+// Submit does, so t.FailNow and testify's require work inside f. The Thread
+// goes on. In place, a panic passes through as it is.
+//
+// Submit itself allocates nothing in steady state. A closure that captures
+// variables is allocated by the caller; a func value made once, whose arguments
+// live in fields of its receiver, avoids that.
+func (t *Thread) Submit(f func()) error {
+	c := t.must("Submit")
+	if f == nil {
+		panic(nilArgument("Submit", "func"))
+	}
+	from := currentIdentity()
+	if from == c.id {
+		f()
+	} else if err := c.submit(from, nil, f); err != nil {
+		return err
+	}
+	runtime.KeepAlive(t)
+	return nil
+}
+
+// SubmitContext is Submit that gives up when ctx ends before f has started: then
+// it returns context.Cause(ctx), and f never runs. Once f has started,
+// SubmitContext waits for its end and returns nil, whatever ctx does. If ctx has
+// ended at the call, f does not run, in place neither.
+func (t *Thread) SubmitContext(ctx context.Context, f func()) error {
+	c := t.must("SubmitContext")
+	if ctx == nil {
+		panic(nilArgument("SubmitContext", "context"))
+	}
+	if f == nil {
+		panic(nilArgument("SubmitContext", "func"))
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	from := currentIdentity()
+	if from == c.id {
+		f()
+	} else if err := c.submit(from, ctx, f); err != nil {
+		return err
+	}
+	runtime.KeepAlive(t)
+	return nil
+}
+
+// Post queues f and does not wait for it; see Submit for waiting. On the Thread
+// itself f is queued as well. Post returns ErrClosed if the Thread is closed or
+// closing, and ErrQueueFull at the limit of WithQueueLimit.
+//
+// A panic of f goes to the error handler and, without one, ends the process.
+// Post allocates nothing itself in steady state.
+func (t *Thread) Post(f func()) error {
+	c := t.must("Post")
+	if f == nil {
+		panic(nilArgument("Post", "func"))
+	}
+	err := c.post(f, nil, true)
+	runtime.KeepAlive(t)
+	return err
+}
+
+// Call is Submit for an f with results: it runs f on the Thread, waits for it and
+// returns what f returned. Its own errors, with which f has not run, are those
+// of Submit. Called in a loop with one result type, Call itself allocates
+// nothing.
+func Call[T any](t *Thread, f func() (T, error)) (T, error) {
+	c := t.must("Call")
+	if f == nil {
+		panic(nilArgument("Call", "func"))
+	}
+	from := currentIdentity()
+	if from == c.id {
+		v, err := f()
+		runtime.KeepAlive(t)
+		return v, err
+	}
+	task := c.inbox.Get()
+	fr, ok := task.Frame.(*frame[T])
+	if !ok {
+		fr = newFrame[T]()
+		task.Frame = fr
+	}
+	fr.f = f
+	task.Run = fr.run
+	end, err := c.await(from, nil, task)
+	v, ferr := fr.take()
+	c.inbox.Recycle(task)
+	if err := raise(end, err); err != nil {
+		return v, err
+	}
+	runtime.KeepAlive(t)
+	return v, ferr
+}
+
+// A frame holds the arguments and results of one Call. It stays with its Task
+// when that is reused, so that a loop of Calls needs no closure of its own.
+type frame[T any] struct {
+	f   func() (T, error)
+	v   T
+	err error
+	run func() // calls f
+}
+
+func newFrame[T any]() *frame[T] {
+	fr := new(frame[T])
+	fr.run = func() { fr.v, fr.err = fr.f() }
+	return fr
+}
+
+// take empties the frame.
+func (fr *frame[T]) take() (T, error) {
+	v, err := fr.v, fr.err
+	*fr = frame[T]{run: fr.run}
+	return v, err
+}
+
+// submit queues f for the code of from (nil for code on no Thread) and waits for
+// its end. ctx is nil for a wait without end.
+func (c *core) submit(from *identity, ctx context.Context, f func()) error {
+	task := c.inbox.Get()
+	task.Run = f
+	end, err := c.await(from, ctx, task)
+	c.inbox.Recycle(task)
+	return raise(end, err)
+}
+
+// await queues task and waits for its end. The task is the caller's again when
+// await returns.
+func (c *core) await(from *identity, ctx context.Context, task *inbox.Task) (inbox.End, error) {
+	if c.inbox.Put(task) != inbox.Accepted {
+		return inbox.Dropped, ErrClosed
+	}
+	// Only now: a call that is refused never waits, so it must not be seen as
+	// part of a ring.
+	if err := enterWait(from, c.id, task); err != nil && c.inbox.Cancel(task) {
+		return inbox.Dropped, err
+	}
+	defer leaveWait(from)
+	if ctx == nil || ctx.Done() == nil {
+		task.Wait()
+	} else if !task.WaitContext(ctx, c.inbox) {
+		return inbox.Dropped, context.Cause(ctx)
+	}
+	return task.End, task.Err
+}
+
+// raise makes the end of a task the end of the call that waited for it.
+func raise(end inbox.End, err error) error {
+	switch end {
+	case inbox.Panicked:
+		panic(err) // a *PanicError
+	case inbox.Exited:
+		runtime.Goexit()
+	}
+	return err
+}
+
+// post queues f for nobody, or for sink. counted says whether the queue limit
+// applies.
+func (c *core) post(f func(), sink inbox.Sink, counted bool) error {
+	task := c.inbox.Get()
+	task.Run, task.Sink, task.Posted, task.Counted = f, sink, true, counted
+	switch c.inbox.Put(task) {
+	case inbox.Closed:
+		c.inbox.Recycle(task)
+		return ErrClosed
+	case inbox.Full:
+		c.inbox.Recycle(task)
+		return ErrQueueFull
+	}
+	return nil
+}

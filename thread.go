@@ -1,0 +1,245 @@
+package ste
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"weak"
+
+	"github.com/ste-go/ste/internal/bubble"
+	"github.com/ste-go/ste/internal/inbox"
+	"github.com/ste-go/ste/internal/opaque"
+)
+
+// A Thread is an executor: one goroutine locked to one OS thread, which runs
+// the closures it is given one at a time and in order.
+//
+// Make a Thread with New and end it with Close or Shutdown; the methods of the
+// zero Thread panic. All methods may be called from any goroutine at any time,
+// also from the Thread's own tasks. A Thread must not be copied.
+//
+// Submitting or posting a closure happens before the closure starts, and its
+// end happens before the call that waited for it returns. Everything a Thread
+// ran happens before Close returns and before the channel of Done is closed.
+//
+// An idle Thread uses no CPU time. It holds one OS thread, two goroutines and
+// about 1 KiB.
+//
+// A Thread that becomes unreachable is closed by the runtime: its queue is
+// drained, its teardowns run. Calls in progress keep it reachable; so do hooks
+// that refer to it, for ever. A Tag or a Tagged does not. Do not count on it
+// for anything but tidiness; in a testing/synctest bubble it does not happen.
+type Thread struct {
+	_    noCopy
+	core opaque.Ref[core]
+}
+
+// core is the Thread without the handle that users hold: the running goroutine
+// refers to the core only, so that a handle nobody holds can be noticed (T14).
+type core struct {
+	id      *identity
+	inbox   *inbox.Inbox
+	hooks   []hook
+	handler func(error)
+	bubbled bool          // made inside a synctest bubble
+	ready   chan struct{} // closed by the Thread when all inits have succeeded
+	done    chan struct{} // closed by the last code the Thread runs
+
+	// Written by the Thread before it closes done, read after that.
+	err    error // of init when it failed, and of the hooks at the end
+	exited bool  // an init called runtime.Goexit
+
+	// stage is how far the Thread has come, for waits to be over. Written by the
+	// Thread only, upwards: starting, serving, ended. Read by the ring check.
+	stage atomic.Int32
+
+	// told turns true once somebody has received err. Written by Close,
+	// Shutdown and the cleanup of a forgotten Thread.
+	told atomic.Bool
+	// forgotten turns true when the runtime has found the handle unreachable.
+	// Written by that cleanup, read by the Thread at its end: nobody can call
+	// Close any more.
+	forgotten atomic.Bool
+
+	// limits stop what Shutdowns called on the Thread have set up. Belongs to
+	// the Thread's goroutine.
+	limits []func() bool
+
+	// Panics of Async tasks that no Wait has taken.
+	unclaimed struct {
+		mu  sync.Mutex
+		all map[*claim]struct{} // guarded by mu
+	}
+}
+
+const (
+	starting int32 = iota
+	serving
+	ended
+)
+
+// until is a wait for a Thread to reach a stage.
+type until struct {
+	c     *core
+	stage int32
+}
+
+func (u until) Over() bool { return u.c.stage.Load() >= u.stage }
+
+// New starts a Thread. It returns when the Thread's inits have run; if one fails
+// there is no Thread and New returns the error, joined with those of the
+// teardowns that ran. New also fails when an option is out of range. The Thread
+// never settles on the process's startup thread.
+//
+// New costs the start of an OS thread, some tens of microseconds.
+func New(opts ...Option) (*Thread, error) {
+	cfg, err := configure(opts)
+	if err != nil {
+		return nil, err
+	}
+	id, err := newIdentity(cfg.name)
+	if err != nil {
+		return nil, err
+	}
+	bubbled := bubble.Here()
+	c := &core{
+		id:      id,
+		inbox:   inbox.New(cfg.limit, bubbled),
+		hooks:   cfg.hooks,
+		handler: cfg.handler,
+		bubbled: bubbled,
+		ready:   make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	t := &Thread{core: opaque.To(c)}
+	id.thread = weak.Make(t)
+	if !bubbled {
+		// Cleanups run outside of bubbles and may not touch what was made inside.
+		runtime.AddCleanup(t, (*core).forget, c)
+	}
+
+	from := currentIdentity()
+	if err := enterWait(from, id, until{c, serving}); err != nil {
+		return nil, err // never: nobody waits for a Thread that is not yet known
+	}
+	defer leaveWait(from)
+	go (&worker{core: c}).start()
+	select {
+	case <-c.ready:
+		return t, nil
+	case <-c.done:
+	}
+	c.told.Store(true)
+	if c.exited {
+		c.report(c.err)
+		runtime.Goexit()
+	}
+	runtime.KeepAlive(t)
+	return nil, c.err
+}
+
+// must returns the core, or panics for the zero Thread (T8).
+func (t *Thread) must(call string) *core {
+	c := t.core.Get()
+	if c == nil {
+		panic("ste: " + call + " of the zero Thread; make Threads with New")
+	}
+	return c
+}
+
+// OnThread reports whether the calling code is on the Thread: in a task or hook,
+// in what they call, in a cgo callback made from there, in the body of an
+// iter.Pull that they run. A goroutine that a task starts is not on the Thread.
+func (t *Thread) OnThread() bool { return t.must("OnThread").id.onThread() }
+
+// Tag returns the Thread's identity.
+func (t *Thread) Tag() Tag { return tagOf(t.must("Tag").id) }
+
+// Done returns a channel that is closed by the last code the Thread runs, after
+// its teardowns. The OS thread ends right after; Go gives no sign of that.
+func (t *Thread) Done() <-chan struct{} { return t.must("Done").done }
+
+// Close ends the Thread: it accepts no more work, runs all it had accepted, then
+// the teardowns newest first, and ends its OS thread. Close waits for that and
+// returns the joined errors of the teardowns, a panic as *PanicError.
+//
+// Close may be called often and from anywhere; every call waits and returns the
+// same. Two calls do not wait: on the Thread itself Close starts the closing
+// and returns nil, and where the wait would close a ring of Threads it starts
+// the closing and returns an error that wraps ErrDeadlock.
+func (t *Thread) Close() error {
+	c := t.must("Close")
+	c.inbox.Close()
+	from := currentIdentity()
+	if from == c.id {
+		return nil
+	}
+	if err := enterWait(from, c.id, until{c, ended}); err != nil {
+		return err
+	}
+	defer leaveWait(from)
+	<-c.done
+	runtime.KeepAlive(t)
+	c.told.Store(true)
+	return c.err
+}
+
+// Shutdown is Close with a limit: when ctx ends first, queued work is dropped
+// (its waiters get ErrClosed) and Shutdown returns at once, with an error that
+// wraps the context's cause and tells the number of tasks dropped. A task that
+// is running then runs on, its waiter goes on waiting, the teardowns follow;
+// Done tells when all is over.
+//
+// On the Thread itself Shutdown starts the closing and returns nil; ctx still
+// limits how long the queue is drained.
+func (t *Thread) Shutdown(ctx context.Context) error {
+	c := t.must("Shutdown")
+	if ctx == nil {
+		panic(nilArgument("Shutdown", "context"))
+	}
+	c.inbox.Close()
+	from := currentIdentity()
+	if from == c.id {
+		c.limits = append(c.limits, context.AfterFunc(ctx, func() { c.inbox.Drop(ErrClosed) }))
+		return nil
+	}
+	if err := enterWait(from, c.id, until{c, ended}); err != nil {
+		return err
+	}
+	defer leaveWait(from)
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		select {
+		case <-c.done: // a finished Thread wins over an ended ctx
+		default:
+			n := c.inbox.Drop(ErrClosed)
+			return fmt.Errorf("ste: Shutdown of %v ended early, %d queued tasks dropped: %w",
+				tagOf(c.id), n, context.Cause(ctx))
+		}
+	}
+	runtime.KeepAlive(t)
+	c.told.Store(true)
+	return c.err
+}
+
+// forget is the cleanup of a Thread whose handle became unreachable. It runs on
+// a goroutine of the runtime and must not wait.
+func (c *core) forget() {
+	c.forgotten.Store(true)
+	c.inbox.Close()
+	if c.stage.Load() == ended {
+		c.lastWords()
+	}
+}
+
+// lastWords reports the error of an ended Thread that nobody can ask any more.
+// The Thread calls it at its end and the cleanup when the Thread had ended
+// before; each has stored its own flag first, so at least one sees both.
+func (c *core) lastWords() {
+	if c.err != nil && c.forgotten.Load() && c.told.CompareAndSwap(false, true) {
+		c.report(c.err)
+	}
+}

@@ -1,0 +1,291 @@
+package ste
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"runtime"
+	"runtime/pprof"
+
+	"github.com/ste-go/ste/internal/inbox"
+	"github.com/ste-go/ste/internal/osthread"
+)
+
+// A worker is the running side of a Thread. All its fields belong to the
+// Thread's goroutine.
+//
+// The loop does not run on the goroutine that is locked first but in an
+// iter.Pull coroutine of it. A task that calls runtime.Goexit ends the coroutine
+// with everything it kept alive; the locked goroutine makes a new one and goes
+// on, on the same OS thread. Everything that must survive a Goexit is in here,
+// not in the loop's frame.
+type worker struct {
+	*core
+	tid  uint64 // the OS thread, as osthread.ID tells it
+	runs uint32 // tasks since the last look at the OS thread
+
+	job      job   // what user code is running; none outside of it
+	hookErr  error // what the running hook has returned
+	step     int   // hooks[:step] were handled on the way up
+	up       bool  // all inits have succeeded
+	failed   bool  // an init has not
+	down     bool  // on the way down: hooks[:step] are left to handle
+	errs     []error
+	finished bool // the last hook has ended
+}
+
+// A job is one call of user code. At most one of its fields is set.
+type job struct {
+	task    *inbox.Task
+	hook    func() error
+	handler func() // a call of the error handler
+}
+
+func (j job) none() bool { return j.task == nil && j.hook == nil && j.handler == nil }
+
+// resume is what a coroutine panics with while runtime.Goexit unwinds it, so
+// that iter.Pull hands a panic and not the Goexit to the locked goroutine.
+type resume struct{}
+
+// start locks the goroutine to a thread that is not the process's first (T2) and
+// runs the Thread there.
+func (w *worker) start() {
+	runtime.LockOSThread()
+	if osthread.IsStartup() {
+		// Hold the startup thread until the next goroutine has locked itself to
+		// another one.
+		settled := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(settled)
+			w.main()
+		}()
+		<-settled
+		runtime.UnlockOSThread()
+		return
+	}
+	w.main()
+}
+
+// main is the life of a Thread, on its locked goroutine.
+func (w *worker) main() {
+	for range lockDepth - 1 {
+		runtime.LockOSThread()
+	}
+	if name := w.id.name; name != "" {
+		osthread.SetName(name)
+		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("ste", name)))
+	}
+	for !w.finished {
+		w.session()
+	}
+	w.lastWords()
+	close(w.done)
+	if osthread.ExitCrashes {
+		select {} // golang/go#52394
+	}
+	// Ending while locked ends the OS thread, with whatever tasks changed of it.
+}
+
+// session runs the loop in a coroutine until it is finished or a Goexit ends it.
+func (w *worker) session() {
+	defer func() {
+		if v := recover(); v != nil && v != (resume{}) {
+			panic(v)
+		}
+	}()
+	next, _ := iter.Pull(w.coroutine)
+	next()
+}
+
+func (w *worker) coroutine(func(struct{}) bool) {
+	w.tid = osthread.ID()
+	w.id.adopt()
+	defer func() {
+		w.settle(lockRepair)
+		w.id.forget()
+		if !w.job.none() {
+			panic(resume{})
+		}
+	}()
+	if j := w.job; !j.none() {
+		w.end(j, inbox.Exited, nil)
+	}
+	w.loop()
+}
+
+// loop runs hooks and tasks until there is nothing left to run. It may be left
+// at any call of user code by a Goexit and is then entered anew.
+func (w *worker) loop() {
+	for !w.up && !w.failed && w.step < len(w.hooks) {
+		h := w.hooks[w.step]
+		w.step++
+		if !h.teardown {
+			w.run(job{hook: h.f})
+		}
+	}
+	if !w.up && !w.failed {
+		w.up = true
+		w.stage.Store(serving)
+		close(w.ready)
+	}
+	if w.failed {
+		w.inbox.Close()
+		w.inbox.Drop(ErrClosed)
+	}
+	for !w.down {
+		t, slept := w.inbox.Next()
+		if w.runs++; slept || w.runs%settleEvery == 0 {
+			w.settle(lockDepth / 2)
+		}
+		if t == nil {
+			w.down = true
+			break
+		}
+		w.run(job{task: t})
+	}
+	for w.step > 0 {
+		w.step--
+		if h := w.hooks[w.step]; h.teardown {
+			w.run(job{hook: h.f})
+		}
+	}
+	w.sweep()
+	for _, stop := range w.limits {
+		stop()
+	}
+	w.err = join(w.errs)
+	w.finished = true
+	w.id.ended.Store(true)
+	w.stage.Store(ended)
+}
+
+// run calls user code and handles its end. It does not return when that code
+// calls runtime.Goexit; the next coroutine handles the end then.
+func (w *worker) run(j job) {
+	w.job = j
+	pe := w.protect(j)
+	if pe != nil {
+		w.end(j, inbox.Panicked, pe)
+	} else {
+		w.end(j, inbox.Returned, nil)
+	}
+}
+
+// protect calls the job's code and returns its panic.
+func (w *worker) protect(j job) (pe *PanicError) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			pe = newPanicError(tagOf(w.id), v)
+		} else {
+			// Either a Goexit, and nobody sees pe, or a panic(nil) that the
+			// GODEBUG setting panicnil=1 lets through.
+			pe = newNilPanicError(tagOf(w.id))
+		}
+	}()
+	switch {
+	case j.task != nil:
+		j.task.Run()
+	case j.hook != nil:
+		w.hookErr = j.hook()
+	default:
+		j.handler()
+	}
+	returned = true
+	return nil
+}
+
+// end handles the end of a job: it tells whoever waits, and hands on what
+// nobody waits for.
+func (w *worker) end(j job, end inbox.End, pe *PanicError) {
+	w.job = job{}
+	switch {
+	case j.task != nil:
+		w.endTask(j.task, end, pe)
+	case j.hook != nil:
+		w.endHook(end, pe)
+	case pe != nil:
+		crash(fmt.Errorf("ste: the error handler of %v panicked: %w", tagOf(w.id), pe))
+	}
+}
+
+func (w *worker) endTask(t *inbox.Task, end inbox.End, pe *PanicError) {
+	var err error
+	if pe != nil {
+		err = pe
+	}
+	if !t.Posted {
+		t.Finish(end, err)
+		return
+	}
+	sink := t.Sink
+	t.Finish(end, err)
+	w.inbox.Recycle(t)
+	if pe != nil && sink == nil {
+		w.handle(pe)
+	}
+}
+
+func (w *worker) endHook(end inbox.End, pe *PanicError) {
+	err := w.hookErr
+	w.hookErr = nil
+	switch {
+	case pe != nil:
+		err = pe
+	case end == inbox.Exited && !w.up && !w.failed:
+		w.failed, w.exited = true, true
+		return
+	case end == inbox.Exited:
+		err = fmt.Errorf("ste: a teardown of %v called runtime.Goexit", tagOf(w.id))
+	}
+	if err == nil {
+		return
+	}
+	if !w.up {
+		w.failed = true
+	}
+	w.errs = append(w.errs, err)
+}
+
+// handle gives the panic of a posted task to the error handler, on the Thread.
+func (w *worker) handle(pe *PanicError) {
+	if w.handler == nil {
+		crash(pe)
+	}
+	w.run(job{handler: func() { w.handler(pe) }})
+}
+
+// report gives an error to the error handler when the Thread has ended, or to
+// slog without one.
+func (c *core) report(err error) {
+	if err == nil {
+		return
+	}
+	if c.handler == nil {
+		slog.Error("ste: error of a Thread that nobody waits for", "thread", tagOf(c.id).String(), "err", err)
+		return
+	}
+	go c.handler(err)
+}
+
+// crash ends the process with err as a panic that nothing can recover, not even
+// the loop's own coroutine, and does not return. The stack that matters is in
+// err.
+func crash(err error) {
+	go panic(err)
+	select {}
+}
+
+// join is errors.Join that leaves a single error as it is.
+func join(errs []error) error {
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
+}

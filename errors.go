@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"reflect"
-	"runtime"
 	"runtime/debug"
 	"strings"
 )
@@ -60,12 +59,6 @@ func newPanicError(tag Tag, v any) *PanicError {
 		return pe
 	}
 	return &PanicError{Tag: tag, Value: v, Stack: debug.Stack()}
-}
-
-// newNilPanicError stands for panic(nil) under GODEBUG=panicnil=1, where recover
-// returns nil as it does without a panic.
-func newNilPanicError(tag Tag) *PanicError {
-	return &PanicError{Tag: tag, Value: new(runtime.PanicNilError)}
 }
 
 // A WrongThreadError tells of a value or a piece of code that was used off the

@@ -26,14 +26,15 @@ type worker struct {
 	tid  uint64 // the OS thread, as osthread.ID tells it
 	runs uint32 // tasks since the last look at the OS thread
 
-	job      job   // what user code is running; none outside of it
-	hookErr  error // what the running hook has returned
-	step     int   // hooks[:step] were handled on the way up
-	up       bool  // all inits have succeeded
-	failed   bool  // an init has not
-	down     bool  // on the way down: hooks[:step] are left to handle
-	errs     []error
-	finished bool // the last hook has ended
+	job      job         // what user code is running; none outside of it
+	panicked *PanicError // how that code has ended, until end handles it
+	hookErr  error       // what the running hook has returned
+	step     int         // up to down: hooks[:step] were handled; then: are left to handle
+	up       bool        // all inits have succeeded
+	failed   bool        // an init has not
+	down     bool        // the queue is closed and empty
+	errs     []error     // of hooks
+	finished bool        // the last hook has ended
 }
 
 // A job is one call of user code. At most one of its fields is set.
@@ -111,7 +112,11 @@ func (w *worker) coroutine(func(struct{}) bool) {
 		}
 	}()
 	if j := w.job; !j.none() {
-		w.end(j, inbox.Exited, nil)
+		if w.panicked != nil {
+			w.end(j, inbox.Panicked) // in a deferred call, while Goexit unwound
+		} else {
+			w.end(j, inbox.Exited)
+		}
 	}
 	w.loop()
 }
@@ -166,27 +171,29 @@ func (w *worker) loop() {
 // calls runtime.Goexit; the next coroutine handles the end then.
 func (w *worker) run(j job) {
 	w.job = j
-	pe := w.protect(j)
-	if pe != nil {
-		w.end(j, inbox.Panicked, pe)
-	} else {
-		w.end(j, inbox.Returned, nil)
+	if w.protect(j) {
+		w.end(j, inbox.Returned)
+		return
 	}
+	if w.panicked == nil {
+		// panic(nil) under GODEBUG=panicnil=1: recover said nil, as it does without
+		// a panic, but a Goexit would not have come here.
+		w.panicked = newPanicError(tagOf(w.id), new(runtime.PanicNilError))
+	}
+	w.end(j, inbox.Panicked)
 }
 
-// protect calls the job's code and returns its panic.
-func (w *worker) protect(j job) (pe *PanicError) {
-	returned := false
+// protect calls the job's code. It reports whether that returned; if it panicked
+// the panic is in w.panicked.
+func (w *worker) protect(j job) (returned bool) {
 	defer func() {
 		if returned {
 			return
 		}
+		// In the worker and not in a result: a panic of a deferred call during a
+		// Goexit is recovered here, and then the Goexit goes on.
 		if v := recover(); v != nil {
-			pe = newPanicError(tagOf(w.id), v)
-		} else {
-			// Either a Goexit, and nobody sees pe, or a panic(nil) that the
-			// GODEBUG setting panicnil=1 lets through.
-			pe = newNilPanicError(tagOf(w.id))
+			w.panicked = newPanicError(tagOf(w.id), v)
 		}
 	}()
 	switch {
@@ -197,51 +204,51 @@ func (w *worker) protect(j job) (pe *PanicError) {
 	default:
 		j.handler()
 	}
-	returned = true
-	return nil
+	return true
 }
 
 // end handles the end of a job: it tells whoever waits, and hands on what
 // nobody waits for.
-func (w *worker) end(j job, end inbox.End, pe *PanicError) {
-	w.job = job{}
+func (w *worker) end(j job, how inbox.End) {
+	pe := w.panicked
+	w.job, w.panicked = job{}, nil
 	switch {
 	case j.task != nil:
-		w.endTask(j.task, end, pe)
+		w.endTask(j.task, how, pe)
 	case j.hook != nil:
-		w.endHook(end, pe)
+		w.endHook(how, pe)
 	case pe != nil:
 		crash(fmt.Errorf("ste: the error handler of %v panicked: %w", tagOf(w.id), pe))
 	}
 }
 
-func (w *worker) endTask(t *inbox.Task, end inbox.End, pe *PanicError) {
+func (w *worker) endTask(t *inbox.Task, how inbox.End, pe *PanicError) {
 	var err error
 	if pe != nil {
 		err = pe
 	}
 	if !t.Posted {
-		t.Finish(end, err)
+		t.Finish(how, err)
 		return
 	}
 	sink := t.Sink
-	t.Finish(end, err)
+	t.Finish(how, err)
 	w.inbox.Recycle(t)
 	if pe != nil && sink == nil {
 		w.handle(pe)
 	}
 }
 
-func (w *worker) endHook(end inbox.End, pe *PanicError) {
+func (w *worker) endHook(how inbox.End, pe *PanicError) {
 	err := w.hookErr
 	w.hookErr = nil
 	switch {
 	case pe != nil:
 		err = pe
-	case end == inbox.Exited && !w.up && !w.failed:
+	case how == inbox.Exited && !w.up && !w.failed:
 		w.failed, w.exited = true, true
 		return
-	case end == inbox.Exited:
+	case how == inbox.Exited:
 		err = fmt.Errorf("ste: a teardown of %v called runtime.Goexit", tagOf(w.id))
 	}
 	if err == nil {

@@ -1,0 +1,567 @@
+package ste_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/osthread"
+	"github.com/stretchr/testify/require"
+)
+
+// T1: tasks, hooks and what follows panics and Goexits run on one OS thread.
+func TestT1OneThread(t *testing.T) {
+	var tids []uint64
+	note := func() { tids = append(tids, osthread.ID()) }
+	noteErr := func() error { note(); return nil }
+	th := start(t, ste.WithInit(noteErr), ste.WithTeardown(noteErr),
+		ste.WithErrorHandler(func(error) { note() }))
+	for range 100 {
+		require.NoError(t, th.Submit(note))
+		require.NoError(t, th.Post(note))
+		require.NoError(t, th.Post(func() { note(); panic("handled") }))
+		within(t, func() { th.Submit(func() { note(); runtime.Goexit() }) })
+	}
+	require.NoError(t, th.Close())
+	require.Len(t, tids, 1+5*100+1)
+	for _, tid := range tids {
+		require.Equal(t, tids[0], tid)
+	}
+}
+
+// T1: a stray UnlockOSThread, LockOSThread or both in each task moves nothing,
+// however long it goes on, and a Goexit or Close afterwards finds all in order.
+func TestT1StrayLocks(t *testing.T) {
+	for name, stray := range map[string]func(){
+		"unlock":       runtime.UnlockOSThread,
+		"two unlocks":  func() { runtime.UnlockOSThread(); runtime.UnlockOSThread() },
+		"lock":         runtime.LockOSThread,
+		"many unlocks": func() { strayUnlocks(ste.LockDepth - 1); strayLocks(ste.LockDepth - 1) },
+		"many locks":   func() { strayLocks(100); strayUnlocks(100) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			// Company on the processors, for the scheduler to move goroutines about.
+			stop := make(chan struct{})
+			defer close(stop)
+			for range runtime.GOMAXPROCS(0) {
+				go func() {
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+							runtime.Gosched()
+						}
+					}
+				}()
+			}
+			th := start(t)
+			tid := tidOf(t, th)
+			for i := range rounds(50) {
+				th.Submit(func() {
+					stray()
+					if i%10 == 0 {
+						time.Sleep(time.Microsecond)
+					}
+					if osthread.ID() != tid {
+						t.Error("moved")
+					}
+				})
+				for range 3 { // a run of tasks without a sleep between them
+					th.Post(func() { stray(); runtime.Gosched() })
+				}
+				if i%50 == 0 {
+					within(t, func() { th.Submit(func() { stray(); runtime.Goexit() }) })
+				}
+			}
+			require.Equal(t, tid, tidOf(t, th))
+			require.NoError(t, th.Close())
+		})
+	}
+}
+
+func strayUnlocks(n int) {
+	for range n {
+		runtime.UnlockOSThread()
+	}
+}
+
+func strayLocks(n int) {
+	for range n {
+		runtime.LockOSThread()
+	}
+}
+
+// T1: a task that unlocks the Thread for good either stays where it is or ends
+// the process at its end; no later task runs on another OS thread.
+func TestT1UnlockForGoodIsLoud(t *testing.T) {
+	out, code := runChild(t, "unlock for good")
+	if code == 0 {
+		require.Contains(t, out, "stayed")
+		return
+	}
+	require.Contains(t, out, "ste: T1 broken on Thread 1 (victim)")
+	require.NotContains(t, out, "ran on another OS thread")
+}
+
+func init() {
+	children["unlock for good"] = func() {
+		th, _ := ste.New(ste.WithName("victim"))
+		var tid uint64
+		th.Submit(func() { tid = osthread.ID() })
+		for range 1000 {
+			th.Submit(func() {
+				strayUnlocks(10 * ste.LockDepth)
+				// Let another goroutine have this OS thread, and come back on another.
+				for range 100 {
+					go func() { time.Sleep(50 * time.Microsecond) }()
+					time.Sleep(10 * time.Microsecond)
+				}
+			})
+			th.Submit(func() {
+				if osthread.ID() != tid {
+					fmt.Println("ran on another OS thread")
+				}
+			})
+		}
+		fmt.Println("stayed")
+	}
+}
+
+// T2: no Thread settles on the startup thread, not even when the process has
+// just started and main is blocked in New, so that the startup thread is idle.
+func TestT2NeverTheStartupThread(t *testing.T) {
+	for range max(rounds(1000), 30) {
+		out, code := runChild(t, "first threads")
+		require.Zero(t, code, out)
+		require.Equal(t, "none on the startup thread\n", out)
+	}
+}
+
+// T2: the same in a package initialiser.
+func TestT2InPackageInitialiser(t *testing.T) {
+	for range max(rounds(1000), 10) {
+		out, code := runChild(t, "first threads", "STE_TEST_INIT=new")
+		require.Zero(t, code, out)
+		require.Equal(t, "none on the startup thread\n", out)
+	}
+}
+
+var madeInInit = func() (th *ste.Thread) {
+	if os.Getenv("STE_TEST_INIT") == "new" {
+		th, _ = ste.New()
+	}
+	return th
+}()
+
+func init() {
+	children["first threads"] = func() {
+		for i := range 20 {
+			th := madeInInit
+			if i > 0 || th == nil {
+				th, _ = ste.New()
+			}
+			th.Submit(func() {
+				if osthread.IsStartup() {
+					fmt.Println("a Thread is on the startup thread")
+				}
+			})
+			if i%2 == 0 {
+				th.Close()
+			}
+		}
+		fmt.Println("none on the startup thread")
+	}
+}
+
+// T3: tasks accepted from one goroutine start in order, and no two tasks of a
+// Thread run at a time, whatever the mix of calls.
+func TestT3Order(t *testing.T) {
+	const producers = 8
+	th := start(t)
+	var running atomic.Int32
+	var last [producers]int
+	fs := make([]func(), producers)
+	for p := range fs {
+		fs[p] = func() {
+			for i := 1; i <= rounds(10); i++ {
+				task := func() {
+					if running.Add(1) != 1 {
+						t.Error("two tasks at a time")
+					}
+					if last[p] != i-1 {
+						t.Errorf("task %d of producer %d after task %d", i, p, last[p])
+					}
+					last[p] = i
+					running.Add(-1)
+				}
+				switch i % 4 {
+				case 0:
+					th.Submit(task)
+				case 1:
+					th.Post(task)
+				case 2:
+					ste.Async(th, func() (int, error) { task(); return 0, nil })
+				case 3:
+					ste.Call(th, func() (int, error) { task(); return 0, nil })
+				}
+			}
+		}
+	}
+	together(t, fs...)
+	require.NoError(t, th.Close())
+	for p := range last {
+		require.Equal(t, rounds(10), last[p])
+	}
+}
+
+// T3: tasks that were queued while the Thread was busy start in the order of
+// their queueing, whoever queued them, also around a cancelled one.
+func TestT3QueueIsFIFO(t *testing.T) {
+	th := start(t)
+	block := make(chan struct{})
+	require.NoError(t, th.Post(func() { <-block }))
+	var got, want []int
+	ctx, cancel := context.WithCancel(context.Background())
+	cancelled := make(chan error)
+	for i := range 1000 {
+		if i == 500 {
+			go func() { cancelled <- th.SubmitContext(ctx, func() { t.Error("cancelled, but ran") }) }()
+			time.Sleep(time.Millisecond)
+		}
+		want = append(want, i)
+		require.NoError(t, th.Post(func() { got = append(got, i) }))
+	}
+	cancel()
+	require.ErrorIs(t, <-cancelled, context.Canceled)
+	close(block)
+	require.NoError(t, th.Submit(func() {}))
+	require.Equal(t, want, got)
+}
+
+// outcome is how one call of a race ended.
+type outcome struct {
+	ran      bool // written by the task: plain, so that the race detector watches T4
+	err      error
+	panicked any
+	returned bool
+}
+
+// T4, T6: many submitters race Close, Shutdown, cancellation, panics and
+// Goexits. A call returns nil exactly when its f ran to its end, a non-nil error
+// exactly when f never started, and nobody waits for ever.
+func TestT4T6RacesWithTheEnd(t *testing.T) {
+	ends := map[string]func(*ste.Thread, context.CancelFunc, context.Context){
+		"Close":    func(th *ste.Thread, _ context.CancelFunc, _ context.Context) { th.Close() },
+		"Shutdown": func(th *ste.Thread, _ context.CancelFunc, _ context.Context) { th.Shutdown(ended()) },
+		"both": func(th *ste.Thread, _ context.CancelFunc, _ context.Context) {
+			go th.Close()
+			th.Shutdown(ended())
+		},
+		"cancellation": func(_ *ste.Thread, cancel context.CancelFunc, _ context.Context) { cancel() },
+		"Close on the Thread": func(th *ste.Thread, _ context.CancelFunc, _ context.Context) {
+			th.Post(func() { th.Close() })
+		},
+		"Shutdown by ctx": func(th *ste.Thread, cancel context.CancelFunc, ctx context.Context) {
+			go cancel()
+			th.Shutdown(ctx)
+		},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			for range rounds(20) {
+				th, err := ste.New()
+				require.NoError(t, err)
+				watch(th)
+				ctx, cancel := context.WithCancel(context.Background())
+				var outcomes [6]outcome
+				fs := []func(){func() { end(th, cancel, ctx) }}
+				for i := range outcomes {
+					fs = append(fs, func() { racer(th, ctx, i, &outcomes[i]) })
+				}
+				together(t, fs...)
+				cancel()
+				require.NoError(t, th.Close())
+				for i := range outcomes {
+					checkOutcome(t, &outcomes[i])
+				}
+			}
+		})
+	}
+}
+
+func ended() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// racer makes one call of kind i and notes how it ended.
+func racer(th *ste.Thread, ctx context.Context, i int, o *outcome) {
+	f := func() {
+		o.ran = true
+		switch rand.IntN(6) {
+		case 0:
+			panic("boom")
+		case 1:
+			runtime.Goexit()
+		case 2:
+			runtime.Gosched()
+		}
+	}
+	defer func() { o.panicked = recover() }()
+	switch i % 5 {
+	case 0, 1:
+		o.err = th.Submit(f)
+	case 2:
+		o.err = th.SubmitContext(ctx, f)
+	case 3:
+		_, o.err = ste.Call(th, func() (int, error) { f(); return 1, nil })
+	case 4:
+		var fu *ste.Future[int]
+		if fu, o.err = ste.Async(th, func() (int, error) { f(); return 1, nil }); o.err == nil {
+			_, o.err = fu.Wait(context.Background())
+		}
+	}
+	o.returned = true
+}
+
+func checkOutcome(t testing.TB, o *outcome) {
+	t.Helper()
+	switch {
+	case o.returned && o.err == nil:
+		require.True(t, o.ran, "nil error, but f never ran")
+	case o.returned:
+		require.False(t, o.ran, "f ran, but the caller got %v", o.err)
+		if !errors.Is(o.err, context.Canceled) {
+			require.ErrorIs(t, o.err, ste.ErrClosed)
+		}
+	default: // a panic or Goexit of f
+		require.True(t, o.ran)
+		if o.panicked != nil {
+			require.IsType(t, &ste.PanicError{}, o.panicked)
+		}
+	}
+}
+
+// T4: once f has started, nothing makes Submit return before f has ended: not
+// cancellation, not Close, not Shutdown.
+func TestT4StartedMeansWaited(t *testing.T) {
+	for range rounds(100) {
+		th, err := ste.New()
+		require.NoError(t, err)
+		watch(th)
+		ctx, cancel := context.WithCancel(context.Background())
+		started := make(chan struct{})
+		n := 0 // plain: the race detector sees a return that came too early
+		together(t,
+			func() {
+				require.NoError(t, th.SubmitContext(ctx, func() {
+					close(started)
+					n++
+					time.Sleep(50 * time.Microsecond)
+					n++
+				}))
+				require.Equal(t, 2, n)
+			},
+			func() { <-started; cancel() },
+			func() { <-started; th.Close() },
+			func() { <-started; th.Shutdown(ctx) },
+		)
+	}
+}
+
+// T5: giving f to the Thread happens before f, and its end before the return of
+// the call that waits, before Close returns and before Done is closed. The
+// fields are plain: under the race detector a missing edge fails the test.
+func TestT5MemoryOrder(t *testing.T) {
+	var hook, posted int
+	th := start(t,
+		ste.WithInit(func() error { hook = 1; return nil }),
+		ste.WithTeardown(func() error { hook = 2; return nil }))
+	require.Equal(t, 1, hook)
+	together(t, func() {
+		for i := range rounds(10) {
+			var in, out int
+			in = i
+			require.NoError(t, th.Submit(func() { out = in }))
+			require.Equal(t, i, out)
+			_, err := ste.Call(th, func() (int, error) { out = in + 1; return out, nil })
+			require.NoError(t, err)
+			require.Equal(t, i+1, out)
+			fu, err := ste.Async(th, func() (int, error) { out = in + 2; return 0, nil })
+			require.NoError(t, err)
+			if i%2 == 0 {
+				<-fu.Done()
+			} else {
+				fu.Wait(context.Background())
+			}
+			require.Equal(t, i+2, out)
+		}
+	})
+	require.NoError(t, th.Post(func() { posted = 7 }))
+	go th.Close()
+	<-th.Done()
+	require.Equal(t, 7, posted)
+	require.Equal(t, 2, hook)
+}
+
+// T10: on the Thread, Submit, SubmitContext and Call run in place; Post and
+// Async queue; an ended ctx wins.
+func TestT10InPlace(t *testing.T) {
+	check := func(t *testing.T, th *ste.Thread) {
+		var trace []string
+		note := func(s string) func() { return func() { trace = append(trace, s) } }
+		require.NoError(t, th.Submit(func() {
+			require.NoError(t, th.Post(note("post")))
+			fu, err := ste.Async(th, func() (int, error) { note("async")(); return 0, nil })
+			require.NoError(t, err)
+			require.NotNil(t, fu)
+			note("a")()
+			require.NoError(t, th.Submit(note("b")))
+			require.NoError(t, th.SubmitContext(context.Background(), note("c")))
+			v, err := ste.Call(th, func() (string, error) { note("d")(); return "v", errors.New("e") })
+			require.Equal(t, "v", v)
+			require.EqualError(t, err, "e")
+			cause := errors.New("cause")
+			ctx, cancel := context.WithCancelCause(context.Background())
+			cancel(cause)
+			require.Equal(t, cause, th.SubmitContext(ctx, note("never")))
+			note("e")()
+		}))
+		require.NoError(t, th.Submit(func() {}))
+		require.Equal(t, []string{"a", "b", "c", "d", "e", "post", "async"}, trace)
+	}
+	t.Run("in a task", func(t *testing.T) { check(t, start(t)) })
+	t.Run("in an iter.Pull body", func(t *testing.T) {
+		th := start(t)
+		th.Submit(func() {
+			ran := false
+			next, stop := iter.Pull(func(yield func(error) bool) {
+				yield(th.Submit(func() { ran = true }))
+			})
+			defer stop()
+			err, ok := next()
+			require.True(t, ok)
+			require.NoError(t, err)
+			require.True(t, ran)
+		})
+	})
+	t.Run("in every hook, while closing too", func(t *testing.T) {
+		var ran []string
+		submit := func(s string) func() error {
+			return func() error {
+				return ste.Current().Thread().Submit(func() { ran = append(ran, s) })
+			}
+		}
+		th := start(t, ste.WithInit(submit("init")), ste.WithTeardown(submit("last")), ste.WithTeardown(func() error {
+			require.ErrorIs(t, ste.Current().Thread().Post(func() {}), ste.ErrClosed)
+			return submit("first")()
+		}))
+		require.NoError(t, th.Close())
+		require.Equal(t, []string{"init", "first", "last"}, ran)
+	})
+}
+
+// T12: SubmitContext gives up while f is queued, with the context's cause, and
+// then f never runs; a ctx that has ended at the call is refused.
+func TestT12CancelQueued(t *testing.T) {
+	th := start(t)
+	block := make(chan struct{})
+	require.NoError(t, th.Post(func() { <-block }))
+	cause := errors.New("no longer wanted")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	time.AfterFunc(5*time.Millisecond, func() { cancel(cause) })
+	require.Equal(t, cause, th.SubmitContext(ctx, func() { t.Error("ran") }))
+	require.Equal(t, cause, th.SubmitContext(ctx, func() { t.Error("ran") }))
+	short, stop := context.WithTimeout(context.Background(), time.Millisecond)
+	defer stop()
+	require.ErrorIs(t, th.SubmitContext(short, func() { t.Error("ran") }), context.DeadlineExceeded)
+	close(block)
+	require.NoError(t, th.Submit(func() {}))
+}
+
+// T12: cancellation races the start of f. Either f ran and the call says nil, or
+// it never runs and the call says why.
+func TestT12CancelRace(t *testing.T) {
+	th := start(t)
+	ran, gaveUp := 0, 0
+	for i := range rounds(2) {
+		ctx, cancel := context.WithCancel(context.Background())
+		started := false
+		var err error
+		var wg sync.WaitGroup
+		wg.Add(2)
+		b := newBarrier(2)
+		go func() {
+			defer wg.Done()
+			b.wait()
+			err = th.SubmitContext(ctx, func() { started = true })
+		}()
+		go func() {
+			defer wg.Done()
+			b.wait()
+			for range i % 64 {
+				runtime.Gosched()
+			}
+			cancel()
+		}()
+		wg.Wait()
+		require.NoError(t, th.Submit(func() {})) // a task that is late would run by now
+		if err == nil {
+			require.True(t, started)
+			ran++
+		} else {
+			require.ErrorIs(t, err, context.Canceled)
+			require.False(t, started)
+			gaveUp++
+		}
+	}
+	t.Logf("ran %d, gave up %d", ran, gaveUp)
+}
+
+// T15: a Thread that has nothing to do uses no CPU time; Submit, SubmitContext,
+// Post, Call and Tagged access allocate nothing themselves.
+func TestT15Allocations(t *testing.T) {
+	if ste.RaceEnabled {
+		t.Log("the race detector allocates; counted without it")
+		return
+	}
+	th := start(t)
+	f := func() {}
+	g := func() (int, error) { return 1, nil }
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for range 2000 { // a burst, for Post to have Tasks to take
+		th.Post(f)
+	}
+	th.Submit(f)
+	for name, op := range map[string]func(){
+		"Submit":        func() { th.Submit(f) },
+		"SubmitContext": func() { th.SubmitContext(ctx, f) },
+		"Post":          func() { th.Post(f) },
+		"Call":          func() { ste.Call(th, g) },
+	} {
+		require.Zero(t, testing.AllocsPerRun(1000, op), name)
+	}
+	th.Submit(func() {
+		v := ste.NewTagged(1)
+		for name, op := range map[string]func(){
+			"Submit in place": func() { th.Submit(f) },
+			"Tagged.Get":      func() { v.Get() },
+			"Tagged.Ptr":      func() { *v.Ptr()++ },
+			"Current":         func() { ste.Current() },
+		} {
+			require.Zero(t, testing.AllocsPerRun(1000, op), name)
+		}
+	})
+}

@@ -1,0 +1,45 @@
+package ste
+
+import (
+	"runtime"
+	"testing"
+)
+
+// LockDepth is how many stray unlocks a Thread outlasts at least.
+const LockDepth = lockDepth
+
+// SetLastID lets the next New count on from id, until the test ends.
+func SetLastID(t *testing.T, id uint64) {
+	old := lastID.Swap(id)
+	t.Cleanup(func() { lastID.Store(old) })
+}
+
+// Identities is how many entries Current has to choose from.
+func Identities() int {
+	n := 0
+	for _, r := range []*registry{&byGoroutine, &byOSThread} {
+		for i := range r.heads {
+			for e := r.heads[i].Load(); e != nil; e = e.next {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// RaceEnabled says whether the race detector watches the tests: it makes
+// sync.Pool drop things and allocations uncountable.
+const RaceEnabled = raceEnabled
+
+// Collect runs the garbage collector until cond holds. It reports whether cond
+// came to hold before many collections.
+func Collect(cond func() bool) bool {
+	for range 500 {
+		runtime.GC()
+		if cond() {
+			return true
+		}
+		runtime.Gosched()
+	}
+	return false
+}

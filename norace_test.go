@@ -1,0 +1,5 @@
+//go:build !race
+
+package ste
+
+const raceEnabled = false

@@ -14,19 +14,6 @@ func SetLastID(t *testing.T, id uint64) {
 	t.Cleanup(func() { lastID.Store(old) })
 }
 
-// Identities is how many entries Current has to choose from.
-func Identities() int {
-	n := 0
-	for _, r := range []*registry{&byGoroutine, &byOSThread} {
-		for i := range r.heads {
-			for e := r.heads[i].Load(); e != nil; e = e.next {
-				n++
-			}
-		}
-	}
-	return n
-}
-
 // RaceEnabled says whether the race detector watches the tests: it makes
 // sync.Pool drop things and allocations uncountable.
 const RaceEnabled = raceEnabled

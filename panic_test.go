@@ -164,7 +164,7 @@ func TestT8AsyncUnclaimed(t *testing.T) {
 
 	waiting, err := ste.Async(th, func() (int, error) { runtime.Gosched(); panic("x") })
 	require.NoError(t, err)
-	panicOf(t, func() { waiting.Wait(ended2()) })
+	panicOf(t, func() { waiting.Wait(context.Background()) })
 
 	kept, err := ste.Async(th, boom)
 	require.NoError(t, err)
@@ -173,9 +173,6 @@ func TestT8AsyncUnclaimed(t *testing.T) {
 	panicOf(t, func() { kept.Wait(context.Background()) }) // still there for who asks late
 	runtime.KeepAlive(kept)
 }
-
-// ended2 is a context that ends late enough for a short task.
-func ended2() context.Context { return context.Background() }
 
 // T8: without a handler a posted panic kills the process, with the task's frames
 // in the output, as any goroutine's panic does; so does one after thousands of

@@ -1,0 +1,366 @@
+package ste_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ste-go/ste"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// T13: Close runs what was accepted, then the teardowns newest first, refuses
+// the rest, and every call returns the same error.
+func TestT13Close(t *testing.T) {
+	var ran []string
+	down := func(name string, err error) ste.Option {
+		return ste.WithTeardown(func() error { ran = append(ran, name); return err })
+	}
+	first, second := errors.New("first"), errors.New("second")
+	th := start(t, down("a", first), down("b", nil), down("c", second))
+	block := make(chan struct{})
+	require.NoError(t, th.Post(func() { <-block }))
+	for range 3 {
+		require.NoError(t, th.Post(func() { ran = append(ran, "task") }))
+	}
+	const closers = 8
+	var errs [closers]error
+	fs := []func(){func() { time.Sleep(time.Millisecond); close(block) }}
+	for i := range errs {
+		fs = append(fs, func() { errs[i] = th.Close() })
+	}
+	together(t, fs...)
+	require.Equal(t, []string{"task", "task", "task", "c", "b", "a"}, ran)
+	for _, err := range errs {
+		require.ErrorIs(t, err, first)
+		require.ErrorIs(t, err, second)
+		require.Equal(t, errs[0], err)
+	}
+	require.Equal(t, errs[0], th.Close())
+	require.Equal(t, errs[0], th.Shutdown(ended()), "a finished Thread wins over an ended ctx")
+
+	require.Equal(t, ste.ErrClosed, th.Submit(func() {}))
+	require.Equal(t, ste.ErrClosed, th.SubmitContext(context.Background(), func() {}))
+	require.Equal(t, ste.ErrClosed, th.Post(func() {}))
+	_, err := ste.Call(th, func() (int, error) { return 1, nil })
+	require.Equal(t, ste.ErrClosed, err)
+	_, err = ste.Async(th, func() (int, error) { return 1, nil })
+	require.Equal(t, ste.ErrClosed, err)
+	require.ErrorIs(t, ste.ErrClosed, os.ErrClosed)
+}
+
+// T13: from a task Close starts the closing and returns nil at once; what was
+// accepted still runs, and in-place work goes on until the last teardown ends.
+func TestT13CloseFromTask(t *testing.T) {
+	want := errors.New("teardown")
+	ran := 0
+	th := start(t, ste.WithTeardown(func() error { ran++; return want }))
+	require.NoError(t, th.Submit(func() {
+		require.NoError(t, th.Post(func() { ran++ }))
+		require.NoError(t, th.Close())
+		require.NoError(t, th.Shutdown(context.Background()))
+		require.NoError(t, th.Submit(func() { ran++ }))
+		require.Equal(t, ste.ErrClosed, th.Post(func() {}))
+		_, err := ste.Async(th, func() (int, error) { return 0, nil })
+		require.Equal(t, ste.ErrClosed, err)
+		select {
+		case <-th.Done():
+			t.Error("done inside a task")
+		default:
+		}
+	}))
+	await(t, th.Done())
+	require.Equal(t, 3, ran)
+	require.Equal(t, want, th.Close())
+}
+
+// T13: Close during Shutdown and the other way about, while tasks come and go.
+func TestT13CloseDuringShutdown(t *testing.T) {
+	for range rounds(100) {
+		th, err := ste.New()
+		require.NoError(t, err)
+		watch(th)
+		ctx, cancel := context.WithCancel(context.Background())
+		ran := 0
+		together(t,
+			func() { assert.NoError(t, th.Close()) },
+			func() { th.Shutdown(ctx) },
+			func() { cancel() },
+			func() { th.Post(func() { ran++; th.Close() }) },
+			func() { th.Submit(func() { ran++; th.Shutdown(ctx) }) },
+		)
+		await(t, th.Done())
+	}
+}
+
+// T13: Shutdown drops what is queued when ctx ends, says how much, and returns
+// while a task still hangs; that task's waiter waits on, then the teardowns run
+// and Done closes.
+func TestT13ShutdownWhileATaskHangs(t *testing.T) {
+	var down atomic.Bool
+	th := start(t, ste.WithTeardown(func() error { down.Store(true); return os.ErrInvalid }))
+	hang, hung := make(chan struct{}), make(chan struct{})
+	var running atomic.Bool
+	waiter := make(chan error, 1)
+	go func() {
+		waiter <- th.Submit(func() {
+			running.Store(true)
+			defer running.Store(false)
+			close(hung)
+			<-hang
+		})
+	}()
+	<-hung
+	dropped := make(chan error, 3)
+	go func() { dropped <- th.Submit(func() { t.Error("dropped, but ran") }) }()
+	go func() { dropped <- th.SubmitContext(context.Background(), func() { t.Error("dropped, but ran") }) }()
+	fu, err := ste.Async(th, func() (int, error) { t.Error("dropped, but ran"); return 0, nil })
+	require.NoError(t, err)
+	require.NoError(t, th.Post(func() { t.Error("dropped, but ran") }))
+	time.Sleep(10 * time.Millisecond) // both Submits are queued, most likely
+
+	cause := errors.New("out of patience")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	time.AfterFunc(time.Millisecond, func() { cancel(cause) })
+	err = th.Shutdown(ctx)
+	require.ErrorIs(t, err, cause)
+	require.Regexp(t, `ste: Shutdown of Thread \d+ ended early, [234] queued tasks dropped: out of patience`, err)
+	for range 2 {
+		require.Equal(t, ste.ErrClosed, <-dropped)
+	}
+	_, err = fu.Wait(context.Background())
+	require.Equal(t, ste.ErrClosed, err)
+
+	require.True(t, running.Load())
+	require.False(t, down.Load())
+	select {
+	case <-th.Done():
+		t.Fatal("done while a task runs")
+	case err := <-waiter:
+		t.Fatal("a waiter left its running task:", err)
+	case <-time.After(5 * time.Millisecond):
+	}
+	close(hang)
+	require.NoError(t, <-waiter)
+	await(t, th.Done())
+	require.True(t, down.Load())
+	require.Equal(t, os.ErrInvalid, th.Close())
+}
+
+// T13: Shutdown called on the Thread limits how long its queue is drained.
+func TestT13ShutdownFromTask(t *testing.T) {
+	th := start(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	require.NoError(t, th.Submit(func() {
+		for range 100 {
+			require.NoError(t, th.Post(func() { cancel(); time.Sleep(time.Second / 10) }))
+		}
+		require.NoError(t, th.Shutdown(ctx))
+	}))
+	begun := time.Now()
+	await(t, th.Done())
+	require.Less(t, time.Since(begun), 5*time.Second, "100 tasks of 0.1 s, most dropped")
+}
+
+// T13: if an init fails, New returns its error, and only the teardowns listed
+// before it run; work queued meanwhile is dropped.
+func TestT13InitFails(t *testing.T) {
+	var ran []string
+	up := func(name string, err error) ste.Option {
+		return ste.WithInit(func() error { ran = append(ran, name); return err })
+	}
+	down := func(name string, err error) ste.Option {
+		return ste.WithTeardown(func() error { ran = append(ran, name); return err })
+	}
+	bad, worse := errors.New("bad"), errors.New("worse")
+	early := make(chan error, 1)
+	th, err := ste.New(up("1", nil), down("a", nil), ste.WithInit(func() error {
+		th := ste.Current().Thread()
+		queued := make(chan struct{})
+		go func() {
+			fu, err := ste.Async(th, func() (int, error) { t.Error("ran"); return 0, nil })
+			close(queued)
+			if err == nil {
+				_, err = fu.Wait(context.Background())
+			}
+			early <- err
+		}()
+		<-queued
+		return nil
+	}), down("b", worse), up("2", bad), down("c", nil), up("3", nil))
+	require.Nil(t, th)
+	require.ErrorIs(t, err, bad)
+	require.ErrorIs(t, err, worse)
+	require.Equal(t, []string{"1", "2", "b", "a"}, ran)
+	require.Equal(t, ste.ErrClosed, <-early)
+}
+
+// Options out of range are New's error.
+func TestOptionsOutOfRange(t *testing.T) {
+	_, err := ste.New(ste.WithQueueLimit(0))
+	require.ErrorContains(t, err, "ste: WithQueueLimit(0)")
+	_, err = ste.New(ste.WithQueueLimit(-1))
+	require.ErrorContains(t, err, "ste: WithQueueLimit(-1)")
+	_, err = ste.New(ste.WithWaitStrategy(7))
+	require.ErrorContains(t, err, "ste: WithWaitStrategy(7)")
+}
+
+// The queue limit bounds queued Post and Async work and nothing else.
+func TestQueueLimit(t *testing.T) {
+	th := start(t, ste.WithQueueLimit(2))
+	hang, hung := make(chan struct{}), make(chan struct{})
+	require.NoError(t, th.Post(func() { close(hung); <-hang }))
+	<-hung
+	require.NoError(t, th.Post(func() {}))
+	fu, err := ste.Async(th, func() (int, error) { return 1, nil })
+	require.NoError(t, err)
+	require.Equal(t, ste.ErrQueueFull, th.Post(func() { t.Error("refused, but ran") }))
+	_, err = ste.Async(th, func() (int, error) { t.Error("refused, but ran"); return 0, nil })
+	require.Equal(t, ste.ErrQueueFull, err)
+	submitted := make(chan error)
+	go func() { submitted <- th.Submit(func() {}) }()
+	close(hang)
+	require.NoError(t, <-submitted)
+	_, err = fu.Wait(context.Background())
+	require.NoError(t, err)
+	require.NoError(t, th.Post(func() {}))
+}
+
+// T14: a Thread that nobody holds is closed by the runtime, its queue drained
+// first; its error goes to the handler. Tags and Tagged values do not keep it.
+func TestT14Forgotten(t *testing.T) {
+	told := make(chan error, 1)
+	ran := 0
+	var tagged *ste.Tagged[int]
+	done, tag := func() (<-chan struct{}, ste.Tag) {
+		th, err := ste.New(
+			ste.WithTeardown(func() error { return os.ErrInvalid }),
+			ste.WithErrorHandler(func(err error) { told <- err }))
+		require.NoError(t, err)
+		watch(th)
+		th.Submit(func() { tagged = ste.NewTagged(1) })
+		for range 100 {
+			th.Post(func() { ran++ })
+		}
+		return th.Done(), th.Tag()
+	}()
+	require.True(t, ste.Collect(func() bool { return isClosed(done) }), "still running")
+	require.Equal(t, 100, ran)
+	require.Equal(t, os.ErrInvalid, <-told)
+	require.Nil(t, tag.Thread())
+	_, err := tagged.TryGet()
+	require.ErrorContains(t, err, "has ended")
+	runtime.KeepAlive(tagged)
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// T14: the error of a Thread that closed itself and was then forgotten is not
+// lost.
+func TestT14ForgottenAfterItsEnd(t *testing.T) {
+	told := make(chan error, 1)
+	func() {
+		th, err := ste.New(
+			ste.WithTeardown(func() error { return os.ErrInvalid }),
+			ste.WithErrorHandler(func(err error) { told <- err }))
+		require.NoError(t, err)
+		watch(th)
+		th.Submit(func() { th.Close() })
+		<-th.Done()
+	}()
+	require.True(t, ste.Collect(func() bool { return len(told) == 1 }))
+	require.Equal(t, os.ErrInvalid, <-told)
+}
+
+// T14: a Thread in use by a goroutine inside Submit, SubmitContext, Call, Close
+// or in place is not forgotten, even if nobody else holds it.
+func TestT14InUseIsKept(t *testing.T) {
+	for name, use := range map[string]func(*ste.Thread, func()){
+		"Submit":        func(th *ste.Thread, f func()) { th.Submit(f) },
+		"SubmitContext": func(th *ste.Thread, f func()) { th.SubmitContext(context.Background(), f) },
+		"Call":          func(th *ste.Thread, f func()) { ste.Call(th, func() (int, error) { f(); return 0, nil }) },
+		"in place":      func(th *ste.Thread, f func()) { th.Submit(func() { ste.Current().Thread().Submit(f) }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			th, err := ste.New()
+			require.NoError(t, err)
+			watch(th)
+			tag, done := th.Tag(), th.Done()
+			use(th, func() {
+				for range 10 {
+					runtime.GC()
+					time.Sleep(time.Millisecond)
+				}
+				// Off the Thread: on it, work is accepted in place whatever happens.
+				off := make(chan error)
+				go func() {
+					th := tag.Thread()
+					if th == nil {
+						off <- errors.New("forgotten")
+						return
+					}
+					off <- th.Post(func() {})
+				}()
+				assert.NoError(t, <-off, "in use, but closed")
+			})
+			th = nil
+			require.True(t, ste.Collect(func() bool { return isClosed(done) }))
+		})
+	}
+}
+
+// owner is the wrapper that the guide shows: a struct that holds its Thread.
+type owner struct {
+	th    *ste.Thread
+	state *ste.Tagged[map[string]int]
+}
+
+func newOwner() (*owner, error) {
+	th, err := ste.New()
+	if err != nil {
+		return nil, err
+	}
+	o := &owner{th: th}
+	return o, th.Submit(func() { o.state = ste.NewTagged(map[string]int{}) })
+}
+
+func (o *owner) Count(key string) (n int, err error) {
+	err = o.th.Submit(func() {
+		(*o.state.Ptr())[key]++
+		n = o.state.Get()[key]
+	})
+	return n, err
+}
+
+// T14: a wrapper that holds its Thread is forgotten as a whole, and kept by its
+// own method calls.
+func TestT14Wrapper(t *testing.T) {
+	var done <-chan struct{}
+	func() {
+		o, err := newOwner()
+		require.NoError(t, err)
+		watch(o.th)
+		done = o.th.Done()
+		for i := range 100 {
+			n, err := o.Count("x")
+			require.NoError(t, err)
+			require.Equal(t, i+1, n)
+			if i%20 == 0 {
+				runtime.GC()
+			}
+		}
+	}()
+	require.True(t, ste.Collect(func() bool { return isClosed(done) }))
+}

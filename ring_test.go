@@ -1,0 +1,221 @@
+package ste_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/ste-go/ste"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func startN(t testing.TB, n int) []*ste.Thread {
+	ths := make([]*ste.Thread, n)
+	for i := range ths {
+		ths[i] = start(t, ste.WithName(fmt.Sprintf("t%d", i)))
+	}
+	return ths
+}
+
+// T11: a ring of 2 to 5 Threads, closed by every kind of waiting call: that call
+// gets ErrDeadlock, names every Thread, and its f is not run; the others end
+// well.
+func TestT11Rings(t *testing.T) {
+	ctx := context.Background()
+	never := func(t testing.TB) func() { return func() { t.Error("the f of the closing call ran") } }
+	closers := map[string]func(t testing.TB, th *ste.Thread) error{
+		"Submit":        func(t testing.TB, th *ste.Thread) error { return th.Submit(never(t)) },
+		"SubmitContext": func(t testing.TB, th *ste.Thread) error { return th.SubmitContext(ctx, never(t)) },
+		"with a deadline": func(t testing.TB, th *ste.Thread) error {
+			ctx, cancel := context.WithTimeout(ctx, time.Hour)
+			defer cancel()
+			return th.SubmitContext(ctx, never(t))
+		},
+		"Call": func(t testing.TB, th *ste.Thread) error {
+			_, err := ste.Call(th, func() (int, error) { never(t)(); return 0, nil })
+			return err
+		},
+		"Wait": func(t testing.TB, th *ste.Thread) error {
+			fu, err := ste.Async(th, func() (int, error) { return 0, nil })
+			require.NoError(t, err)
+			_, err = fu.Wait(ctx)
+			return err
+		},
+		"Close":    func(t testing.TB, th *ste.Thread) error { return th.Close() },
+		"Shutdown": func(t testing.TB, th *ste.Thread) error { return th.Shutdown(ctx) },
+	}
+	for name, closer := range closers {
+		for n := 2; n <= 5; n++ {
+			t.Run(fmt.Sprintf("%s/%d", name, n), func(t *testing.T) {
+				ths := startN(t, n)
+				var got error
+				var visit func(i int) error
+				visit = func(i int) error {
+					return ths[i].Submit(func() {
+						if i == n-1 {
+							got = closer(t, ths[0])
+							return
+						}
+						assert.NoError(t, visit(i+1))
+					})
+				}
+				returned, v := within(t, func() { assert.NoError(t, visit(0)) })
+				require.True(t, returned, v)
+				require.ErrorIs(t, got, ste.ErrDeadlock)
+				for _, th := range ths {
+					require.ErrorContains(t, got, th.Tag().String())
+				}
+				if name == "Close" || name == "Shutdown" {
+					await(t, ths[0].Done()) // the closing was started
+				} else {
+					require.NoError(t, ths[0].Submit(func() {}))
+				}
+			})
+		}
+	}
+}
+
+// T11: two Threads that turn to each other at the same instant: exactly one call
+// gets the error, the other's f runs, over and over.
+func TestT11SameInstant(t *testing.T) {
+	ths := startN(t, 2)
+	for range rounds(5) {
+		b := newBarrier(2)
+		var errs [2]error
+		var ran [2]bool
+		turn := func(i int) func() {
+			return func() {
+				ths[i].Submit(func() {
+					b.wait()
+					errs[i] = ths[1-i].Submit(func() { ran[i] = true })
+				})
+			}
+		}
+		together(t, turn(0), turn(1))
+		lost := 0
+		if errs[1] != nil {
+			lost = 1
+		}
+		require.ErrorIs(t, errs[lost], ste.ErrDeadlock)
+		require.False(t, ran[lost])
+		require.NoError(t, errs[1-lost])
+		require.True(t, ran[1-lost])
+	}
+}
+
+// T11: five Threads that all turn to their neighbour at the same instant.
+func TestT11SameInstantFive(t *testing.T) {
+	const n = 5
+	ths := startN(t, n)
+	for range rounds(20) {
+		b := newBarrier(n)
+		var errs [n]error
+		fs := make([]func(), n)
+		for i := range fs {
+			fs[i] = func() {
+				ths[i].Submit(func() {
+					b.wait()
+					errs[i] = ths[(i+1)%n].Submit(func() {})
+				})
+			}
+		}
+		together(t, fs...)
+		deadlocks := 0
+		for _, err := range errs {
+			if errors.Is(err, ste.ErrDeadlock) {
+				deadlocks++
+			} else {
+				require.NoError(t, err)
+			}
+		}
+		require.Equal(t, 1, deadlocks)
+	}
+}
+
+// T11: waiting on a Thread for an unfinished Future of its own is a ring of one;
+// a finished one is fine.
+func TestT11OwnFuture(t *testing.T) {
+	th := start(t)
+	ctx := context.Background()
+	var fu *ste.Future[int]
+	require.NoError(t, th.Submit(func() {
+		fu, _ = ste.Async(th, func() (int, error) { return 7, nil })
+		_, err := fu.Wait(ctx)
+		require.ErrorIs(t, err, ste.ErrDeadlock)
+	}))
+	require.NoError(t, th.Submit(func() {
+		v, err := fu.Wait(ended())
+		require.NoError(t, err)
+		require.Equal(t, 7, v)
+	}))
+}
+
+// T11: a wait is over when f has ended, not when the waiter has noticed: A's
+// Submit to B has ended, B's next task turns to A, and that is no ring.
+func TestT11NoFalseRing(t *testing.T) {
+	ths := startN(t, 2)
+	a, b := ths[0], ths[1]
+	for range rounds(5) {
+		var back error
+		require.NoError(t, a.Submit(func() {
+			// B's next task is queued before A's own wait begins.
+			err := b.Submit(func() {
+				require.NoError(t, b.Post(func() { back = a.Submit(func() {}) }))
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}))
+		require.NoError(t, b.Submit(func() {}))
+		require.NoError(t, back)
+	}
+}
+
+// T11: a cancelled or dropped wait is over, too.
+func TestT11NoFalseRingAfterCancel(t *testing.T) {
+	for range rounds(50) {
+		ths := startN(t, 2)
+		a, b := ths[0], ths[1]
+		ctx, cancel := context.WithCancel(context.Background())
+		started, gaveUp := make(chan struct{}), make(chan struct{})
+		together(t,
+			func() {
+				b.Submit(func() {
+					close(started)
+					<-gaveUp // a channel: not a wait that rings see
+					assert.NoError(t, a.Submit(func() {}))
+				})
+			},
+			func() {
+				<-started
+				a.Submit(func() {
+					go func() { runtime.Gosched(); cancel() }()
+					assert.ErrorIs(t, b.SubmitContext(ctx, func() {}), context.Canceled)
+					close(gaveUp)
+				})
+			},
+		)
+		a.Close()
+		b.Close()
+	}
+}
+
+// T11: New on a Thread waits for the inits, so it takes part.
+func TestT11New(t *testing.T) {
+	a := start(t, ste.WithName("a"))
+	require.NoError(t, a.Submit(func() {
+		_, err := ste.New(ste.WithInit(func() error { return a.Submit(func() {}) }))
+		require.ErrorIs(t, err, ste.ErrDeadlock)
+	}))
+}
+
+// T11: the closing of a Thread that others wait for is no ring while nobody
+// waits for the closer.
+func TestT11CloseFromAnotherThread(t *testing.T) {
+	ths := startN(t, 2)
+	require.NoError(t, ths[0].Submit(func() { require.NoError(t, ths[1].Close()) }))
+}

@@ -1,0 +1,160 @@
+package ste_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/osthread"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// T1: a task that takes the Thread's working directory away from the process's
+// (unshare) and changes it is seen by nobody else, before or after Close, and
+// by every later task of the Thread.
+func TestT1UnshareIsSeenByNobodyElse(t *testing.T) {
+	home, err := os.Getwd()
+	require.NoError(t, err)
+	away, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	require.NotEqual(t, home, away)
+
+	for range max(rounds(200), 5) {
+		th, err := ste.New()
+		require.NoError(t, err)
+		watch(th)
+		tid := tidOf(t, th)
+		require.NoError(t, th.Submit(func() {
+			require.NoError(t, unix.Unshare(unix.CLONE_FS))
+			require.NoError(t, unix.Chdir(away))
+		}))
+		within(t, func() { th.Submit(runtime.Goexit) }) // the state outlives this, too
+		require.NoError(t, th.Submit(func() {
+			cwd, err := os.Readlink("/proc/thread-self/cwd")
+			require.NoError(t, err)
+			require.Equal(t, away, cwd)
+		}))
+		requireOnlyAway(t, away, tid)
+		require.NoError(t, th.Close())
+		// The OS thread is about to end. No goroutine gets it: whoever runs now
+		// sees the process's directory.
+		for range 50 {
+			done := make(chan string)
+			go func() {
+				cwd, _ := os.Readlink("/proc/thread-self/cwd")
+				done <- cwd
+			}()
+			require.Equal(t, home, <-done)
+		}
+		deadline := time.Now().Add(10 * time.Second)
+		for osThreadAlive(tid) {
+			require.True(t, time.Now().Before(deadline), "the OS thread did not end")
+			time.Sleep(100 * time.Microsecond)
+		}
+		requireOnlyAway(t, away, 0)
+	}
+}
+
+// requireOnlyAway checks every thread of the process: only one may be in dir.
+func requireOnlyAway(t *testing.T, dir string, tid uint64) {
+	t.Helper()
+	tasks, err := filepath.Glob("/proc/self/task/*")
+	require.NoError(t, err)
+	for _, task := range tasks {
+		cwd, err := os.Readlink(task + "/cwd")
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		if cwd == dir {
+			require.Equal(t, fmt.Sprint("/proc/self/task/", tid), task)
+		}
+	}
+}
+
+// T1: when a Thread ends its OS thread ends too, also after tasks that left locks
+// or unlocks behind.
+func TestT1OSThreadEnds(t *testing.T) {
+	for name, task := range map[string]func(){
+		"quiet":   func() {},
+		"locks":   func() { strayLocks(3) },
+		"unlocks": func() { strayUnlocks(3) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 {
+				th, err := ste.New()
+				require.NoError(t, err)
+				watch(th)
+				tid := tidOf(t, th)
+				require.True(t, osThreadAlive(tid))
+				require.NoError(t, th.Submit(task))
+				require.NoError(t, th.Close())
+				deadline := time.Now().Add(10 * time.Second)
+				for osThreadAlive(tid) {
+					require.True(t, time.Now().Before(deadline), "the OS thread did not end")
+					time.Sleep(100 * time.Microsecond)
+				}
+			}
+		})
+	}
+}
+
+// WithName names the OS thread, cut to 15 bytes at a character, and marks the
+// goroutine in dumps, also after a Goexit.
+func TestWithNameOSThread(t *testing.T) {
+	for name, want := range map[string]string{
+		"short":                  "short",
+		"exactly15 bytes":        "exactly15 bytes",
+		"longer than that all":   "longer than tha",
+		"vierzehn ab und \u00e4": "vierzehn ab und",
+		"umlaut at 14: \u00e4":   "umlaut at 14: ",
+	} {
+		th := start(t, ste.WithName(name))
+		tid := tidOf(t, th)
+		comm, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/comm", tid))
+		require.NoError(t, err)
+		require.Equal(t, want, strings.TrimSuffix(string(comm), "\n"))
+		require.Equal(t, name, th.Tag().Name())
+	}
+}
+
+// T15: an idle Thread uses no CPU time.
+func TestT15IdleUsesNoCPU(t *testing.T) {
+	const n = 20
+	tids := make([]uint64, n)
+	for i := range tids {
+		th := start(t)
+		tids[i] = tidOf(t, th)
+	}
+	time.Sleep(20 * time.Millisecond)
+	before := cpuTicks(t, tids)
+	time.Sleep(time.Second)
+	require.LessOrEqual(t, cpuTicks(t, tids)-before, 1, "ticks of 10 ms, %d Threads idle for a second", n)
+}
+
+// cpuTicks adds fields 14 and 15 (user and system time) of the threads' stats.
+func cpuTicks(t *testing.T, tids []uint64) (ticks int) {
+	for _, tid := range tids {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", tid))
+		require.NoError(t, err)
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		var user, system int
+		fields := strings.Fields(rest)
+		fmt.Sscan(fields[11], &user)
+		fmt.Sscan(fields[12], &system)
+		ticks += user + system
+	}
+	return ticks
+}
+
+// The startup thread is the one whose number is the process's.
+func TestStartupThread(t *testing.T) {
+	th := start(t)
+	require.NotEqual(t, uint64(os.Getpid()), tidOf(t, th))
+	require.NoError(t, th.Submit(func() { require.False(t, osthread.IsStartup()) }))
+}

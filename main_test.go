@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -131,7 +132,10 @@ func await(t testing.TB, c <-chan struct{}) {
 	select {
 	case <-c:
 	case <-timer.C:
-		panic(t.Name() + ": somebody waits for ever")
+		// Not a failure of t: its cleanups would wait for the same thing.
+		buf := make([]byte, 1<<20)
+		fmt.Fprintf(os.Stderr, "%s: somebody waits for ever\n\n%s", t.Name(), buf[:runtime.Stack(buf, true)])
+		os.Exit(1)
 	}
 }
 
@@ -164,7 +168,8 @@ func child(t testing.TB, name string, args ...string) *exec.Cmd {
 	if emulator := os.Getenv("STE_TEST_EXEC"); emulator != "" {
 		cmd = exec.Command(emulator, append([]string{self}, args...)...)
 	}
-	cmd.Env = append(os.Environ(), "STE_CHILD="+name)
+	// The race detector's runtime would sleep a second at each child's exit.
+	cmd.Env = append(os.Environ(), "STE_CHILD="+name, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	return cmd
 }
 

@@ -12,8 +12,11 @@ import (
 // else (T11).
 type edge struct {
 	to   *identity
-	wait interface{ Over() bool }
+	wait waitable
 }
+
+// waitable is what an edge waits for.
+type waitable interface{ Over() bool }
 
 func (e edge) holds() bool { return e.to != nil && !e.wait.Over() }
 
@@ -31,9 +34,17 @@ var ring struct{ mu sync.Mutex }
 // enterWait records that from's code is about to wait for to. It returns an
 // error, and records nothing, if that closes a ring of waits. from may be nil:
 // code on no Thread cannot be part of a ring.
-func enterWait(from, to *identity, wait interface{ Over() bool }) error {
+func enterWait(from, to *identity, wait waitable) error {
+	return enterWaitIf(from, to, wait, func() error { return nil })
+}
+
+// enterWaitIf is enterWait for a wait that begin starts, unless it refuses with
+// an error. To other walks the wait begins at the moment it is recorded: what
+// begin set going may already have reached the next Threads of a ring, but they
+// find this edge; and a refused wait was never there.
+func enterWaitIf(from, to *identity, wait waitable, begin func() error) error {
 	if from == nil {
-		return nil
+		return begin()
 	}
 	ring.mu.Lock()
 	defer ring.mu.Unlock()
@@ -42,6 +53,9 @@ func enterWait(from, to *identity, wait interface{ Over() bool }) error {
 		if at.to == from {
 			return ringError(from, e)
 		}
+	}
+	if err := begin(); err != nil {
+		return err
 	}
 	from.waiting = e
 	return nil

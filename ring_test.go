@@ -219,3 +219,22 @@ func TestT11CloseFromAnotherThread(t *testing.T) {
 	ths := startN(t, 2)
 	require.NoError(t, ths[0].Submit(func() { require.NoError(t, ths[1].Close()) }))
 }
+
+// T11: a call between Threads is part of its ring from the moment it is queued,
+// not from when its caller gets around to waiting: the other Threads may be
+// quicker. (A hang found by TestT11Rings under the race detector.)
+func TestT11RingFasterThanItsFirstCall(t *testing.T) {
+	ths := startN(t, 3)
+	for range rounds(5) {
+		var got error
+		returned, v := within(t, func() {
+			ths[0].Submit(func() {
+				ths[1].Submit(func() {
+					ths[2].Submit(func() { got = ths[0].Submit(func() {}) })
+				})
+			})
+		})
+		require.True(t, returned, v)
+		require.ErrorIs(t, got, ste.ErrDeadlock)
+	}
+}

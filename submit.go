@@ -148,15 +148,16 @@ func (c *core) submit(from *identity, ctx context.Context, f func()) error {
 // await queues task and waits for its end. The task is the caller's again when
 // await returns.
 func (c *core) await(from *identity, ctx context.Context, task *inbox.Task) (inbox.End, error) {
-	if c.inbox.Put(task) != inbox.Accepted {
-		return inbox.Dropped, ErrClosed
+	if from == nil {
+		if err := c.put(task); err != nil {
+			return inbox.Dropped, err
+		}
+	} else {
+		if err := enterWaitIf(from, c.id, task, func() error { return c.put(task) }); err != nil {
+			return inbox.Dropped, err
+		}
+		defer leaveWait(from)
 	}
-	// Only now: a call that is refused never waits, so it must not be seen as
-	// part of a ring.
-	if err := enterWait(from, c.id, task); err != nil && c.inbox.Cancel(task) {
-		return inbox.Dropped, err
-	}
-	defer leaveWait(from)
 	if ctx == nil || ctx.Done() == nil {
 		task.Wait()
 	} else if !task.WaitContext(ctx, c.inbox) {
@@ -181,12 +182,19 @@ func raise(end inbox.End, err error) error {
 func (c *core) post(f func(), sink inbox.Sink, counted bool) error {
 	task := c.inbox.Get()
 	task.Run, task.Sink, task.Posted, task.Counted = f, sink, true, counted
+	err := c.put(task)
+	if err != nil {
+		c.inbox.Recycle(task)
+	}
+	return err
+}
+
+// put queues task, or says why not.
+func (c *core) put(task *inbox.Task) error {
 	switch c.inbox.Put(task) {
 	case inbox.Closed:
-		c.inbox.Recycle(task)
 		return ErrClosed
 	case inbox.Full:
-		c.inbox.Recycle(task)
 		return ErrQueueFull
 	}
 	return nil

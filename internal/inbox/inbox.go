@@ -75,8 +75,9 @@ func (q *Inbox) Get() *Task {
 	}
 	q.mu.Unlock()
 	if t == nil {
-		t = q.newTask()
+		return q.newTask()
 	}
+	t.over.Store(false)
 	return t
 }
 
@@ -94,7 +95,6 @@ func (q *Inbox) Recycle(t *Task) {
 
 // Put queues t. On any answer but Accepted t stays the caller's.
 func (q *Inbox) Put(t *Task) Verdict {
-	t.over.Store(false)
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()

@@ -42,9 +42,9 @@ type Task struct {
 
 	// over turns true once the wait for this Task has ended, that is when its
 	// closure has ended, was dropped or was cancelled, whether or not the waiter
-	// has noticed. Written by Finish and Cancel (false to true) and by Put (back
-	// to false, before anyone else can see the Task). Read by the ring check
-	// while the waiter's edge still names this Task.
+	// has noticed. Written by Finish and Cancel (false to true) and by Get (back
+	// to false, before anyone else can see the Task). Read by the ring check,
+	// from before Put until the waiter's edge no longer names this Task.
 	over atomic.Bool
 
 	// Guarded by Inbox.mu.

@@ -163,14 +163,25 @@ func child(t testing.TB, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.Command(self, args...)
-	// Under an emulator the kernel may not know how to start our binary.
-	if emulator := os.Getenv("STE_TEST_EXEC"); emulator != "" {
-		cmd = exec.Command(emulator, append([]string{self}, args...)...)
-	}
+	args = append(append(emulator(self), self), args...)
+	cmd := exec.Command(args[0], args[1:]...)
 	// The race detector's runtime would sleep a second at each child's exit.
 	cmd.Env = append(os.Environ(), "STE_CHILD="+name, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	return cmd
+}
+
+// emulator returns the program that runs this process, if there is one: after
+// go test -exec qemu-aarch64 the kernel cannot start self without it. Such
+// emulators hide behind /proc/self/exe, but not behind this name for it.
+func emulator(self string) []string {
+	exe, err := os.Readlink("/proc/thread-self/exe")
+	if err != nil || exe == self {
+		return nil
+	}
+	if _, err := os.Stat(exe); err != nil {
+		return nil // not ours to see: the kernel starts it for us
+	}
+	return []string{exe}
 }
 
 // runChild runs a scenario and returns its output and exit code. A child that

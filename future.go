@@ -62,7 +62,7 @@ func Async[T any](t *Thread, f func() (T, error)) (*Future[T], error) {
 		gate.Lock()
 		fu.gate = gate
 	}
-	if err := c.post(fu.run, fu, true); err != nil {
+	if err := c.post(fu.run, (*result[T])(fu), true); err != nil {
 		return nil, err
 	}
 	if fu.gate != nil {
@@ -78,8 +78,12 @@ func Async[T any](t *Thread, f func() (T, error)) (*Future[T], error) {
 // run is the task.
 func (f *Future[T]) run() { f.v, f.err = f.f() }
 
-// Finish implements the end of the task, on the Thread or where it is dropped.
-func (f *Future[T]) Finish(end inbox.End, err error) {
+// A result is a Future as the inbox and the ring check see it, with methods that
+// are none of its users' business.
+type result[T any] Future[T]
+
+// Finish takes the end of the task, on the Thread or where it is dropped.
+func (f *result[T]) Finish(end inbox.End, err error) {
 	f.f = nil
 	f.how = end
 	if end != inbox.Returned {
@@ -92,7 +96,7 @@ func (f *Future[T]) Finish(end inbox.End, err error) {
 	f.over.Store(true)
 	f.mu.Unlock()
 	if f.lost != nil && !f.core.bubbled && f.gate == nil {
-		runtime.AddCleanup(f, f.core.collected, f.lost)
+		runtime.AddCleanup((*Future[T])(f), f.core.collected, f.lost)
 	}
 	if f.gate != nil {
 		f.gate.Unlock()
@@ -102,7 +106,7 @@ func (f *Future[T]) Finish(end inbox.End, err error) {
 }
 
 // Over reports whether a wait for the Future has ended.
-func (f *Future[T]) Over() bool { return f.over.Load() }
+func (f *result[T]) Over() bool { return f.over.Load() }
 
 // Done returns a channel that is closed when Wait would not wait.
 func (f *Future[T]) Done() <-chan struct{} {
@@ -128,7 +132,7 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 	f.mu.Unlock()
 	if !f.over.Load() {
 		from := currentIdentity()
-		if err := enterWait(from, f.core.id, f); err != nil {
+		if err := enterWait(from, f.core.id, (*result[T])(f)); err != nil {
 			return f.leave(err)
 		}
 		defer leaveWait(from)

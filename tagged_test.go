@@ -54,7 +54,7 @@ func TestG2NotReadBeforeTheCheck(t *testing.T) {
 	)
 }
 
-type texture struct{ handle int }
+type texture struct{ _ int }
 
 // G3: the message says the type, the owner, the place of use and whether the
 // owner has ended.

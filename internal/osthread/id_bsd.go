@@ -9,6 +9,3 @@ func ID() uint64 {
 	id, _, _ := unix.RawSyscall(selfCall, 0, 0, 0)
 	return uint64(id)
 }
-
-// IsStartup reports whether the caller runs on the process's first thread.
-func IsStartup() bool { return ID() == startup }

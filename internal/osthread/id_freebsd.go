@@ -12,6 +12,3 @@ func ID() uint64 {
 	unix.RawSyscall(unix.SYS_THR_SELF, uintptr(unsafe.Pointer(&id)), 0, 0)
 	return uint64(id)
 }
-
-// IsStartup reports whether the caller runs on the process's first thread.
-func IsStartup() bool { return ID() == startup }

@@ -4,6 +4,3 @@ import "golang.org/x/sys/windows"
 
 // ID returns the system's number of the calling thread, never 0.
 func ID() uint64 { return uint64(windows.GetCurrentThreadId()) }
-
-// IsStartup reports whether the caller runs on the process's first thread.
-func IsStartup() bool { return ID() == startup }

@@ -8,10 +8,6 @@
 // other goroutines that run on the same thread, such as bodies of iter.Pull.
 package osthread
 
-// startup is the thread that runs package initialisers: the runtime keeps the
-// main goroutine on the process's first thread until they have ended.
-var startup = ID()
-
 // ExitCrashes says that the Go runtime crashes on this system when a goroutine
 // ends while locked to its thread (golang/go#52394).
 const ExitCrashes = exitCrashes

@@ -1,0 +1,146 @@
+package inbox
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// posted returns a Task for q that nobody waits for.
+func posted(q *Inbox, f func()) *Task {
+	t := q.Get()
+	t.Run, t.Posted, t.Counted = f, true, true
+	return t
+}
+
+// The queue is first in, first out, whatever leaves its middle.
+func TestOrderAndCancel(t *testing.T) {
+	q := New(0, false)
+	var tasks []*Task
+	for range 10 {
+		task := posted(q, func() {})
+		require.Equal(t, Accepted, q.Put(task))
+		tasks = append(tasks, task)
+	}
+	for _, i := range []int{0, 4, 5, 9} { // head, middle, tail
+		require.True(t, q.Cancel(tasks[i]))
+		require.True(t, tasks[i].Over())
+		require.False(t, q.Cancel(tasks[i]), "twice")
+	}
+	for _, i := range []int{1, 2, 3, 6, 7, 8} {
+		got, slept := q.Next()
+		require.Same(t, tasks[i], got)
+		require.False(t, slept)
+		require.False(t, q.Cancel(got), "taken")
+	}
+	q.Close()
+	got, _ := q.Next()
+	require.Nil(t, got)
+}
+
+// Closed and Full refuse and leave the Task with the caller; cancelling and
+// taking make room.
+func TestLimitAndClose(t *testing.T) {
+	q := New(2, false)
+	a, b, c := posted(q, nil), posted(q, nil), posted(q, nil)
+	require.Equal(t, Accepted, q.Put(a))
+	require.Equal(t, Accepted, q.Put(b))
+	require.Equal(t, Full, q.Put(c))
+	require.True(t, q.Cancel(a))
+	require.Equal(t, Accepted, q.Put(c))
+	q.Next()
+	require.Equal(t, Accepted, q.Put(a))
+	require.True(t, q.Close())
+	require.False(t, q.Close())
+	require.Equal(t, Closed, q.Put(posted(q, nil)))
+}
+
+// Drop finishes what is queued, in order, and nothing else.
+func TestDrop(t *testing.T) {
+	q := New(0, false)
+	why := errors.New("why")
+	var wg sync.WaitGroup
+	for range 5 {
+		task := q.Get()
+		require.Equal(t, Accepted, q.Put(task))
+		wg.Go(func() {
+			task.Wait()
+			if task.End != Dropped || task.Err != why {
+				t.Error("not dropped")
+			}
+		})
+	}
+	require.Equal(t, 5, q.Drop(why))
+	require.Equal(t, 0, q.Drop(why))
+	wg.Wait()
+}
+
+// Many producers, one worker, cancellation in between: every Task is taken or
+// cancelled, never both, never neither.
+func TestHammer(t *testing.T) {
+	const producers, ops = 8, 5000
+	q := New(0, false)
+	var run, cancelled int
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for p := range producers {
+		wg.Go(func() {
+			for i := range ops {
+				task := q.Get()
+				if q.Put(task) != Accepted {
+					t.Error("refused")
+				}
+				if (p+i)%3 == 0 && q.Cancel(task) {
+					mu.Lock()
+					cancelled++
+					mu.Unlock()
+				} else {
+					task.Wait()
+				}
+				q.Recycle(task)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			task, _ := q.Next()
+			if task == nil {
+				return
+			}
+			run++
+			task.Finish(Returned, nil)
+		}
+	}()
+	wg.Wait()
+	q.Close()
+	<-done
+	require.Equal(t, producers*ops, run+cancelled)
+}
+
+// Free Tasks beyond keep are held weakly once the worker sleeps, and found again
+// while the garbage collector has not come by.
+func TestBurstIsFoundAgain(t *testing.T) {
+	q := New(0, false)
+	const burst = 10 * keep
+	tasks := map[*Task]bool{}
+	var list []*Task
+	for range burst {
+		task := q.Get()
+		tasks[task], list = true, append(list, task)
+	}
+	for _, task := range list {
+		q.Recycle(task)
+	}
+	q.mu.Lock()
+	q.shed()
+	require.Equal(t, keep, q.nfree)
+	require.Equal(t, burst-keep, q.nspare)
+	q.mu.Unlock()
+	for range burst {
+		require.True(t, tasks[q.Get()], "a new Task while old ones were free")
+	}
+}

@@ -20,6 +20,8 @@ import (
 
 var roundsFlag = flag.Int("rounds", 10_000, "rounds of each race; -short divides them by 50")
 
+var patienceFlag = flag.Duration("patience", 2*time.Minute, "how long a test waits for something that must happen")
+
 // rounds is how often a race is run. per says how dear a round is: a race whose
 // rounds cost a Thread each runs a fraction of those that cost a Submit.
 func rounds(per int) int {
@@ -127,7 +129,7 @@ func together(t testing.TB, fs ...func()) {
 // in good time: somebody was left waiting for ever.
 func await(t testing.TB, c <-chan struct{}) {
 	t.Helper()
-	timer := time.NewTimer(2 * time.Minute)
+	timer := time.NewTimer(*patienceFlag)
 	defer timer.Stop()
 	select {
 	case <-c:
@@ -199,7 +201,7 @@ func output(t testing.TB, cmd *exec.Cmd) (string, int) {
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
 	require.NoError(t, cmd.Start())
-	timer := time.AfterFunc(2*time.Minute, func() { cmd.Process.Kill() })
+	timer := time.AfterFunc(*patienceFlag, func() { cmd.Process.Kill() })
 	err := cmd.Wait()
 	require.True(t, timer.Stop(), "child hangs: %s", &out)
 	var exit *exec.ExitError

@@ -1,6 +1,7 @@
 package ste_test
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -73,7 +74,14 @@ func start(t testing.TB, opts ...ste.Option) *ste.Thread {
 	t.Helper()
 	th, err := ste.New(opts...)
 	require.NoError(t, err)
-	t.Cleanup(func() { th.Close() })
+	t.Cleanup(func() {
+		// A failed test may leave a task that hangs: say so, and go on.
+		ctx, cancel := context.WithTimeout(context.Background(), *patienceFlag)
+		defer cancel()
+		if th.Shutdown(ctx); ctx.Err() != nil {
+			t.Error("a task of this test's Thread hangs")
+		}
+	})
 	watch(th)
 	return th
 }

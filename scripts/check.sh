@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change lands; .ci/run calls it.
+#
+#   scripts/check.sh          all of it, under 12 minutes on two cores
+#   scripts/check.sh -quick   what fits in two minutes, for each commit
+#
+# It needs Go, and for the whole run gcc, qemu-aarch64-static and
+# aarch64-linux-gnu-gcc (Debian: gcc qemu-user-static gcc-aarch64-linux-gnu
+# libc6-dev-arm64-cross); .ci/run installs them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+quick=
+case "${1-}" in
+-quick) quick=1 ;;
+'') ;;
+*) echo "usage: scripts/check.sh [-quick]" >&2 && exit 2 ;;
+esac
+
+modules=(. examples)
+staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+begun=$SECONDS
+step() {
+	local name=$1 from=$SECONDS
+	shift
+	echo "== $name"
+	if ! "$@"; then
+		echo "FAILED: $name" >&2
+		exit 1
+	fi
+	echo "   ($((SECONDS - from)) s)"
+}
+
+formatted() {
+	local files
+	files=$(git ls-files -z -- '*.go' | xargs -0 gofmt -l)
+	[ -z "$files" ] || { echo "gofmt would change: $files" && return 1; }
+}
+
+in_modules() {
+	local m
+	for m in "${modules[@]}"; do GOWORK=off go -C "$m" "$@" || return 1; done
+}
+
+vet_for() {
+	local target
+	for target in "$@"; do
+		GOOS=${target%/*} GOARCH=${target#*/} CGO_ENABLED=0 go vet ./... || return 1
+	done
+}
+
+arm64() {
+	GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc QEMU_LD_PREFIX=/usr/aarch64-linux-gnu \
+		go test -exec qemu-aarch64-static -short ./...
+}
+
+audio() {
+	local dir
+	dir=$(mktemp -d)
+	go run ./examples/audio -fast -out "$dir/out.wav" && [ -s "$dir/out.wav" ]
+	local code=$?
+	rm -rf "$dir"
+	return $code
+}
+
+step "gofmt" formatted
+step "go vet" in_modules vet ./...
+step "go mod tidy" in_modules mod tidy -diff
+if [ "$quick" ]; then
+	step "go test" go test ./...
+	step "race detector" go test -race -short ./...
+	step "purego" go test -tags purego -short ./...
+	step "other systems" vet_for windows/amd64 js/wasm
+	echo "All quick checks passed in $((SECONDS - begun)) s."
+	exit
+fi
+
+step "staticcheck" in_modules run "$staticcheck" ./...
+step "vet for other systems" vet_for windows/amd64 darwin/arm64 freebsd/amd64 js/wasm \
+	netbsd/amd64 openbsd/amd64 dragonfly/amd64 linux/arm64 linux/386
+step "examples" env GOWORK=off go -C examples test ./...
+step "audio example" audio
+step "go test ./... (the README's command)" go test ./...
+step "100,000 rounds, shuffled" go test -shuffle=on -rounds 100000 .
+step "race detector, 10,000 rounds" go test -race -shuffle=on -rounds 10000 -timeout 20m .
+step "race detector, internal" go test -race ./internal/...
+step "purego" go test -tags purego -short ./...
+step "386" env GOARCH=386 CGO_ENABLED=0 go test -short ./...
+step "without cgo" env CGO_ENABLED=0 go test -short ./...
+step "arm64 under qemu" arm64
+step "every benchmark once" go test -run '^$' -bench . -benchtime 1x ./...
+echo "All checks passed in $((SECONDS - begun)) s."

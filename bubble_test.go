@@ -149,6 +149,14 @@ func TestChildForgottenInABubble(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		func() { ste.New() }()
+		// Let the collector find it, in real time, while the bubble lives. Nobody
+		// may touch it from outside: that would end the process.
+		failNowThread.Submit(func() {
+			for range 20 {
+				runtime.GC()
+				time.Sleep(time.Millisecond)
+			}
+		})
 	})
 }
 

@@ -14,6 +14,13 @@ func SetLastID(t *testing.T, id uint64) {
 	t.Cleanup(func() { lastID.Store(old) })
 }
 
+// Marks are what the running code of tag's Thread is recognised by: 0 and 0 when
+// nothing is.
+func Marks(tag Tag) (goroutine uintptr, thread uint64) {
+	id := tag.id.Get()
+	return id.g.Load(), id.tid.Load()
+}
+
 // RaceEnabled says whether the race detector watches the tests: it makes
 // sync.Pool drop things and allocations uncountable.
 const RaceEnabled = raceEnabled

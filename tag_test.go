@@ -80,6 +80,9 @@ func TestG1Inheritance(t *testing.T) {
 		var v *ste.Tagged[int]
 		require.NoError(t, th.Submit(func() { v = ste.NewTagged(1) }))
 		require.NoError(t, th.Close())
+		goroutine, thread := ste.Marks(v.Tag())
+		require.Zero(t, goroutine)
+		require.Zero(t, thread) // the kernel gives it out again only after millions of others
 		for range 30 {
 			done := make(chan struct{})
 			go func() {

@@ -118,7 +118,8 @@ func (f *Future[T]) Done() <-chan struct{} {
 // Wait panics with a *PanicError; if it called runtime.Goexit, so does Wait; if
 // a Shutdown dropped it, Wait returns ErrClosed.
 //
-// Wait returns context.Cause(ctx) if ctx ends first; a finished Future wins over
+// Wait returns context.Cause(ctx) if ctx ends first; the task is not stopped by
+// that and goes on using its variables. A finished Future wins over
 // an ended ctx. On a Thread, Wait returns an error that wraps ErrDeadlock if the
 // wait would close a ring of Threads; waiting on a Thread for an unfinished
 // Future of its own is a ring of one.

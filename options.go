@@ -68,7 +68,8 @@ func WithQueueLimit(n int) Option {
 
 // WithErrorHandler sets what gets the errors that nobody else can receive: the
 // *PanicError of a Post, or of an Async that no Wait took, and Close's error
-// of a Thread that was forgotten. f runs on the Thread right after the task, or
+// of a Thread that was forgotten. The text of a *PanicError holds the whole
+// stack; its Value is what the task panicked with. f runs on the Thread right after the task, or
 // on a goroutine of its own when the Thread has ended. Without a handler such a
 // panic ends the process, as any goroutine's panic does, and such an error goes
 // to slog. A handler that panics ends the process; one that calls

@@ -28,9 +28,10 @@ import (
 // about 1 KiB.
 //
 // A Thread that becomes unreachable is closed by the runtime: its queue is
-// drained, its teardowns run. Calls in progress keep it reachable; so do hooks
-// that refer to it, for ever. A Tag or a Tagged does not. Do not count on it
-// for anything but tidiness; in a testing/synctest bubble it does not happen.
+// drained, its teardowns run. Calls in progress keep it reachable. So do hooks
+// that refer to it, for ever, be it through a struct that holds the Thread and
+// whose method is the hook. A Tag or a Tagged does not. Do not count on it for
+// anything but tidiness; in a testing/synctest bubble it does not happen.
 type Thread struct {
 	_    noCopy
 	core opaque.Ref[core]
@@ -188,8 +189,8 @@ func (t *Thread) Close() error {
 
 // Shutdown is Close with a limit: when ctx ends first, queued work is dropped
 // (its waiters get ErrClosed) and Shutdown returns at once, with an error that
-// wraps the context's cause and tells the number of tasks dropped. A task that
-// is running then runs on, its waiter goes on waiting, the teardowns follow;
+// wraps the context's cause and tells the number of tasks dropped. That number
+// is all that is heard of dropped Posts. A task that is running then runs on, its waiter goes on waiting, the teardowns follow;
 // Done tells when all is over.
 //
 // On the Thread itself Shutdown starts the closing and returns nil; ctx still

@@ -129,7 +129,7 @@ func TestT13ShutdownWhileATaskHangs(t *testing.T) {
 	time.AfterFunc(time.Millisecond, func() { cancel(cause) })
 	err = th.Shutdown(ctx)
 	require.ErrorIs(t, err, cause)
-	require.Regexp(t, `ste: Shutdown of Thread \d+ ended early, [234] queued tasks dropped: out of patience`, err)
+	require.Regexp(t, `ste: Shutdown of Thread \d+: limit reached, queued tasks dropped: [234]; a running task goes on \(see Done\): out of patience`, err)
 	for range 2 {
 		require.Equal(t, ste.ErrClosed, <-dropped)
 	}

@@ -58,9 +58,12 @@
 // close the ring returns an error that wraps [ErrDeadlock]. Waits through
 // channels, mutexes or goroutines that a task started are not seen.
 //
-// A task must leave runtime.LockOSThread as it found it. A stray unlock or lock
-// is put right; a task that unlocks dozens of times and is then moved by the
-// runtime ends the process.
+// A task must leave runtime.LockOSThread as it found it. Stray unlocks or locks
+// are put right. A task that unlocks dozens of times and is then moved by the
+// runtime, or that locks over a thousand times, ends the process in the end.
+//
+// STE_DEBUG=stacks in the environment lets every Tagged remember where it was
+// made, for the message of a wrong use.
 //
 // Misuse panics, or returns an error, with a text that begins with "ste: " and
 // names the rule and the Threads involved.

@@ -10,8 +10,9 @@ import (
 )
 
 // ErrClosed is returned for work given to a Thread that is closed or closing,
-// and for queued work that Shutdown dropped. errors.Is(ErrClosed, os.ErrClosed)
-// holds.
+// and for queued work that Shutdown dropped. On the Thread itself Submit,
+// SubmitContext and Call still run their closure, until the last teardown has
+// ended. errors.Is(ErrClosed, os.ErrClosed) holds.
 var ErrClosed error = closedError{}
 
 // ErrQueueFull is returned by Post and Async when WithQueueLimit's limit is
@@ -86,18 +87,23 @@ func newWrongThreadError(want *identity, typ reflect.Type, created []byte) *Wron
 func (e *WrongThreadError) Error() string {
 	var b strings.Builder
 	b.WriteString("ste: wrong thread: ")
+	what := "used"
 	if e.Type != nil {
 		fmt.Fprintf(&b, "%v belongs to %v", e.Type, e.Want)
 	} else {
 		fmt.Fprintf(&b, "this code belongs on %v", e.Want)
+		what = "run"
 	}
 	if e.Ended {
 		b.WriteString(", which has ended")
 	}
-	if e.Got == (Tag{}) {
-		b.WriteString("; it was used on no Thread (a goroutine started by a task is not on the task's Thread)")
-	} else {
-		fmt.Fprintf(&b, "; it was used on %v", e.Got)
+	switch {
+	case e.Got != (Tag{}):
+		fmt.Fprintf(&b, "; it was %s on %v", what, e.Got)
+	case e.Ended:
+		fmt.Fprintf(&b, "; it was %s on no Thread", what)
+	default:
+		fmt.Fprintf(&b, "; it was %s on no Thread (use Submit; goroutines that a task starts are on no Thread)", what)
 	}
 	if len(e.Created) > 0 {
 		fmt.Fprintf(&b, "\n\nthe value was created at:\n%s", e.Created)

@@ -38,13 +38,15 @@ func TestT1OneThread(t *testing.T) {
 	}
 }
 
-// T1: a stray UnlockOSThread, LockOSThread or both in each task moves nothing,
-// however long it goes on, and a Goexit or Close afterwards finds all in order.
+// T1: stray calls of UnlockOSThread, LockOSThread or both in each task move
+// nothing, however long it goes on, and a Goexit or Close afterwards finds all in order.
 func TestT1StrayLocks(t *testing.T) {
 	for name, stray := range map[string]func(){
 		"unlock":       runtime.UnlockOSThread,
 		"two unlocks":  func() { runtime.UnlockOSThread(); runtime.UnlockOSThread() },
 		"lock":         runtime.LockOSThread,
+		"two locks":    func() { strayLocks(2) },
+		"twenty locks": func() { strayLocks(20) },
 		"many unlocks": func() { strayUnlocks(ste.LockDepth - 1); strayLocks(ste.LockDepth - 1) },
 		"many locks":   func() { strayLocks(100); strayUnlocks(100) },
 	} {
@@ -109,8 +111,18 @@ func TestT1UnlockForGoodIsLoud(t *testing.T) {
 		require.Contains(t, out, "stayed")
 		return
 	}
-	require.Contains(t, out, "ste: T1 broken on Thread 1 (victim)")
+	require.Contains(t, out, "ste: Thread 1 (victim) has lost its OS thread")
 	require.NotContains(t, out, "ran on another OS thread")
+}
+
+// T1: many stray locks at once, in an init, a task and before a Goexit.
+func TestT1ManyLocksAtOnce(t *testing.T) {
+	th := start(t, ste.WithInit(func() error { strayLocks(500); return nil }))
+	tid := tidOf(t, th)
+	within(t, func() { th.Submit(func() { strayLocks(300); runtime.Goexit() }) })
+	require.NoError(t, th.Submit(func() { strayLocks(1000) }))
+	require.Equal(t, tid, tidOf(t, th))
+	require.NoError(t, th.Close())
 }
 
 func init() {

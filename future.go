@@ -108,7 +108,7 @@ func (f *result[T]) Finish(end inbox.End, err error) {
 // Over reports whether a wait for the Future has ended.
 func (f *result[T]) Over() bool { return f.over.Load() }
 
-// Done returns a channel that is closed when Wait would not wait.
+// Done returns a channel that is closed once the task has ended or was dropped.
 func (f *Future[T]) Done() <-chan struct{} {
 	f.must("Done")
 	return f.done
@@ -174,6 +174,9 @@ func (f *Future[T]) take() (T, error) {
 }
 
 func (f *Future[T]) must(call string) {
+	if f == nil {
+		panic("ste: " + call + " of a nil Future; did Async return an error?")
+	}
 	if f.core == nil {
 		panic("ste: " + call + " of a zero Future; make Futures with Async")
 	}
@@ -182,20 +185,20 @@ func (f *Future[T]) must(call string) {
 // lose remembers a panic until a Wait takes it. The Thread calls it.
 func (c *core) lose(pe *PanicError) *claim {
 	cl := &claim{pe: pe}
-	c.unclaimed.mu.Lock()
-	defer c.unclaimed.mu.Unlock()
-	if c.unclaimed.all == nil {
-		c.unclaimed.all = make(map[*claim]struct{})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unclaimed == nil {
+		c.unclaimed = make(map[*claim]struct{})
 	}
-	c.unclaimed.all[cl] = struct{}{}
+	c.unclaimed[cl] = struct{}{}
 	return cl
 }
 
 // claimed forgets a panic that somebody has.
 func (c *core) claimed(cl *claim) {
-	c.unclaimed.mu.Lock()
-	defer c.unclaimed.mu.Unlock()
-	delete(c.unclaimed.all, cl)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.unclaimed, cl)
 }
 
 // collected is the cleanup of a Future: nobody can wait for it any more. It runs
@@ -217,13 +220,13 @@ func (c *core) collected(cl *claim) {
 // sweep reports, at the end of the Thread, the panics that no Wait has taken.
 func (w *worker) sweep() {
 	for {
-		w.unclaimed.mu.Lock()
+		w.mu.Lock()
 		var cl *claim
-		for cl = range w.unclaimed.all {
+		for cl = range w.unclaimed {
 			break
 		}
-		delete(w.unclaimed.all, cl)
-		w.unclaimed.mu.Unlock()
+		delete(w.unclaimed, cl)
+		w.mu.Unlock()
 		if cl == nil {
 			return
 		}

@@ -26,17 +26,28 @@ const (
 	// to less than 30 ns a task.
 	settleEvery = 16
 
-	// lockRepair is how many stray locks are undone when a coroutine ends, the
-	// last moment to undo what tasks have piled up: 256 cost about 1 us. Beyond
-	// it the runtime ends the process and says that the locking does not match.
-	lockRepair = 256
+	// When a coroutine ends, the last moment to undo what its tasks have piled
+	// up, so many stray locks are undone: some thousand, for a task or init that
+	// locks in a loop (1,024 cost about 3 us), and for each task that the
+	// coroutine ran as many as nobody adds by mistake, up to what costs about
+	// 0.4 ms. Beyond that the runtime ends the process and says that the OS
+	// thread locking does not match.
+	repairBase    = 1 << 10
+	repairPerTask = 1 << 6
+	repairMost    = 1 << 17
 )
+
+// repair is how many stray locks are undone after a coroutine that ran so many
+// tasks.
+func repair(tasks uint64) int {
+	return int(min(repairBase+tasks*repairPerTask, repairMost))
+}
 
 // settle ends the process if the Thread has been moved to another OS thread, and
 // otherwise sets its lock count to lockDepth, undoing up to strays more.
 func (w *worker) settle(strays int) {
 	if osthread.ID() != w.tid {
-		crash(fmt.Errorf("ste: T1 broken on %v: a task called runtime.UnlockOSThread more often than LockOSThread, and the Go runtime moved it to another OS thread", tagOf(w.id)))
+		crash(fmt.Errorf("ste: %v has lost its OS thread: a task called runtime.UnlockOSThread more often than LockOSThread; remove the surplus calls", tagOf(w.id)))
 	}
 	setLockDepth(strays)
 }

@@ -66,7 +66,7 @@ func WithQueueLimit(n int) Option {
 	return option(func(c *config) { c.limit, c.limited = n, true })
 }
 
-// WithErrorHandler sets what gets the errors that nobody else can receive: the
+// WithErrorHandler sets the function that gets what no caller can receive: the
 // *PanicError of a Post, or of an Async that no Wait took, and Close's error
 // of a Thread that was forgotten. The text of a *PanicError holds the whole
 // stack; its Value is what the task panicked with. f runs on the Thread right after the task, or

@@ -73,12 +73,15 @@ func leaveWait(from *identity) {
 
 // ringError names the Threads of the ring that e closes.
 func ringError(from *identity, e edge) error {
+	if e.to == from {
+		return fmt.Errorf("%w: a task of %v waits for its own Thread, which can do nothing else before the task ends", ErrDeadlock, tagOf(from))
+	}
 	var b strings.Builder
 	fmt.Fprint(&b, tagOf(from))
 	for at := e; ; at = at.to.waiting {
 		fmt.Fprintf(&b, " waits for %v", tagOf(at.to))
 		if at.to == from {
-			return fmt.Errorf("%w: %s", ErrDeadlock, b.String())
+			return fmt.Errorf("%w: %s; use Post in one direction", ErrDeadlock, b.String())
 		}
 		b.WriteString(", which")
 	}

@@ -258,3 +258,25 @@ func TestT11RingFasterThanItsFirstCall(t *testing.T) {
 	close(stop)
 	<-flooded
 }
+
+// T11, T13: a Shutdown that would close a ring starts the closing, and its ctx
+// still limits the draining.
+func TestT11ShutdownKeepsItsLimit(t *testing.T) {
+	ths := startN(t, 2)
+	ctx, cancel := context.WithCancel(context.Background())
+	ran := 0
+	require.NoError(t, ths[0].Submit(func() {
+		for range 50 {
+			require.NoError(t, ths[0].Post(func() {
+				if ran++; ran == 1 {
+					cancel()
+					time.Sleep(50 * time.Millisecond)
+				}
+				time.Sleep(time.Millisecond)
+			}))
+		}
+		require.NoError(t, ths[1].Submit(func() { require.ErrorIs(t, ths[0].Shutdown(ctx), ste.ErrDeadlock) }))
+	}))
+	await(t, ths[0].Done())
+	require.Less(t, ran, 50)
+}

@@ -42,7 +42,7 @@ func (t *Thread) Submit(f func()) error {
 // SubmitContext is Submit that gives up when ctx ends before f has started: then
 // it returns context.Cause(ctx), and f never runs. Once f has started,
 // SubmitContext waits for its end and returns nil, whatever ctx does. If ctx has
-// ended at the call, f does not run, in place neither.
+// already ended, f does not run, not even in place.
 func (t *Thread) SubmitContext(ctx context.Context, f func()) error {
 	c := t.must("SubmitContext")
 	if ctx == nil {
@@ -81,8 +81,8 @@ func (t *Thread) Post(f func()) error {
 }
 
 // Call is Submit for an f with results: it runs f on the Thread, waits for it and
-// returns what f returned. Its own errors, with which f has not run, are those
-// of Submit. Called in a loop with one result type, Call itself allocates
+// returns what f returned. If Call itself fails, f has not run; its errors are
+// those of Submit. Called in a loop with one result type, Call itself allocates
 // nothing.
 func Call[T any](t *Thread, f func() (T, error)) (T, error) {
 	c := t.must("Call")

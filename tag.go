@@ -18,7 +18,7 @@ import (
 // The zero Tag belongs to no Thread. Tags are comparable, may be copied, kept
 // and used from anywhere, and do not keep their Thread alive. OnThread costs a
 // few nanoseconds on the Thread itself; off it, and in builds without assembly,
-// it costs a system call (about 100 ns).
+// it costs a system call (100 to 500 ns).
 type Tag struct {
 	id opaque.Ref[identity]
 }

@@ -65,7 +65,7 @@ func TestG3Message(t *testing.T) {
 
 	_, err := v.TryGet()
 	require.ErrorContains(t, err, "ste: wrong thread: *ste_test.texture belongs to "+gl.Tag().String())
-	require.ErrorContains(t, err, "used on no Thread")
+	require.ErrorContains(t, err, "used on no Thread (use Submit; goroutines that a task starts are on no Thread)")
 	require.NotContains(t, err.Error(), "ended")
 	var wrong *ste.WrongThreadError
 	require.ErrorAs(t, err, &wrong)

@@ -24,7 +24,7 @@ import (
 type worker struct {
 	*core
 	tid  uint64 // the OS thread, as osthread.ID tells it
-	runs uint32 // tasks since the last look at the OS thread
+	runs uint64 // tasks taken since the coroutine began
 
 	job      job         // what user code is running; none outside of it
 	panicked *PanicError // how that code has ended, until end handles it
@@ -102,10 +102,10 @@ func (w *worker) session() {
 }
 
 func (w *worker) coroutine(func(struct{}) bool) {
-	w.tid = osthread.ID()
+	w.tid, w.runs = osthread.ID(), 0
 	w.id.adopt()
 	defer func() {
-		w.settle(lockRepair)
+		w.settle(repair(w.runs))
 		w.id.forget()
 		if !w.job.none() {
 			panic(resume{})
@@ -158,9 +158,7 @@ func (w *worker) loop() {
 		}
 	}
 	w.sweep()
-	for _, stop := range w.limits {
-		stop()
-	}
+	w.unlimit()
 	w.err = join(w.errs)
 	w.finished = true
 	w.id.ended.Store(true)

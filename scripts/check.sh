@@ -21,6 +21,7 @@ modules=(. examples)
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 begun=$SECONDS
+tree=$(git status --porcelain)
 step() {
 	local name=$1 from=$SECONDS
 	shift
@@ -90,4 +91,5 @@ step "386" env GOARCH=386 CGO_ENABLED=0 go test -short ./...
 step "without cgo" env CGO_ENABLED=0 go test -short ./...
 step "arm64 under qemu" arm64
 step "every benchmark once" go test -run '^$' -bench . -benchtime 1x ./...
+step "nothing left in the tree" test "$tree" = "$(git status --porcelain)"
 echo "All checks passed in $((SECONDS - begun)) s."

@@ -149,6 +149,6 @@ func process(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 	if err := rep.print(stdout); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "\nThe chain opens on its own Thread only. func main gets:\n%v\n", refusal)
+	_, err = fmt.Fprintf(stdout, "\nThe chain opens on its own Thread only. When main, outside of it, tries to read it:\n%v\n", refusal)
 	return err
 }

@@ -72,7 +72,7 @@ is due every %v; the deadline is when the next one is due.
 `, r.frames, r.period.Round(time.Microsecond))
 	}
 	if err == nil {
-		_, err = fmt.Fprintln(w, "submits/s, posts/s: what the hands at the knobs gave the Thread besides.")
+		_, err = fmt.Fprintln(w, "submits/s, posts/s: calls per second from the five goroutines that turn the knobs.")
 	}
 	return err
 }

@@ -180,3 +180,49 @@ func TestT16UnreachableInABubble(t *testing.T) {
 		<-done
 	})
 }
+
+// T16, T8: the panic of a Future that was made in a bubble, of a Thread outside,
+// is reported when the Future is garbage.
+func TestT16AsyncUnclaimed(t *testing.T) {
+	got := make(chan error, 1)
+	th := start(t, ste.WithErrorHandler(func(err error) { got <- err }))
+	synctest.Test(t, func(t *testing.T) {
+		fu, err := ste.Async(th, func() (int, error) { panic("lost") })
+		require.NoError(t, err)
+		<-fu.Done()
+	})
+	require.True(t, ste.Collect(func() bool { return len(got) == 1 }))
+}
+
+// T16, T13: a Shutdown on a Thread in a bubble, limited by a ctx that somebody
+// outside ends.
+func TestT16ShutdownByAnOutsideContext(t *testing.T) {
+	for range 20 {
+		ctx, cancel := context.WithCancel(context.Background())
+		ctx.Done() // made out here
+		limited, cancelled := make(chan struct{}), make(chan struct{})
+		go func() {
+			<-limited
+			cancel()
+			time.Sleep(time.Millisecond) // for what cancel has started
+			close(cancelled)
+		}()
+		synctest.Test(t, func(t *testing.T) {
+			th, err := ste.New()
+			require.NoError(t, err)
+			begin := make(chan struct{})
+			require.NoError(t, th.Post(func() {
+				<-begin
+				th.Shutdown(ctx)
+				close(limited)
+				<-cancelled
+			}))
+			waiter := make(chan error, 1)
+			go func() { waiter <- th.Submit(func() { t.Error("dropped, but ran") }) }()
+			synctest.Wait()
+			close(begin)
+			require.Equal(t, ste.ErrClosed, <-waiter)
+			<-th.Done()
+		})
+	}
+}

@@ -200,6 +200,17 @@ func TestT13InitFails(t *testing.T) {
 	require.Equal(t, ste.ErrClosed, <-early)
 }
 
+// T13: an init may close its Thread; New returns the Thread all the same. (New
+// used to choose between "made" and "ended" at random.)
+func TestT13CloseInInit(t *testing.T) {
+	for range rounds(50) {
+		th, err := ste.New(ste.WithInit(func() error { return ste.Current().Thread().Close() }))
+		require.NoError(t, err)
+		require.NotNil(t, th)
+		require.NoError(t, th.Close())
+	}
+}
+
 // Options out of range are New's error.
 func TestOptionsOutOfRange(t *testing.T) {
 	_, err := ste.New(ste.WithQueueLimit(0))

@@ -59,8 +59,10 @@
 // channels, mutexes or goroutines that a task started are not seen.
 //
 // A task must leave runtime.LockOSThread as it found it. Stray unlocks or locks
-// are put right. A task that unlocks dozens of times and is then moved by the
-// runtime, or that locks over a thousand times, ends the process in the end.
+// are put right, every few tasks. A task that unlocks dozens of times gives its
+// OS thread away for the time being; if the runtime has then moved the Thread,
+// the process ends within 15 tasks. A task that locks over a thousand times may
+// end the process at Close.
 //
 // STE_DEBUG=stacks in the environment lets every Tagged remember where it was
 // made, for the message of a wrong use.

@@ -47,7 +47,7 @@ func TestT1StrayLocks(t *testing.T) {
 		"lock":         runtime.LockOSThread,
 		"two locks":    func() { strayLocks(2) },
 		"twenty locks": func() { strayLocks(20) },
-		"many unlocks": func() { strayUnlocks(ste.LockDepth - 1); strayLocks(ste.LockDepth - 1) },
+		"many unlocks": func() { strayUnlocks(ste.LockDepth / 2); strayLocks(ste.LockDepth / 2) },
 		"many locks":   func() { strayLocks(100); strayUnlocks(100) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -113,6 +113,68 @@ func TestT1UnlockForGoodIsLoud(t *testing.T) {
 	}
 	require.Contains(t, out, "ste: Thread 1 (victim) has lost its OS thread")
 	require.NotContains(t, out, "ran on another OS thread")
+}
+
+// T1, G1: while a run of tasks each makes two stray unlocks, no other goroutine
+// gets the OS thread and passes for the Thread. (The count used to reach zero in
+// the sixteenth task.)
+func TestT1StrayUnlocksGiveNothingAway(t *testing.T) {
+	th := start(t)
+	var aliens atomic.Int32
+	for range rounds(500) {
+		gate := make(chan struct{})
+		require.NoError(t, th.Post(func() { <-gate }))
+		for range 2 * ste.LockDepth {
+			require.NoError(t, th.Post(func() { strayUnlocks(2); runtime.Gosched() }))
+		}
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for !isClosed(stop) {
+					if th.OnThread() {
+						aliens.Add(1)
+					}
+					runtime.Gosched()
+				}
+			})
+		}
+		close(gate)
+		require.NoError(t, th.Submit(func() {}))
+		close(stop)
+		wg.Wait()
+	}
+	require.Zero(t, aliens.Load())
+}
+
+// T1: setting the lock count right is never interrupted, not even by what -race
+// and -cover put into the code; CI runs this one with both. (A loop in
+// setLockDepth let the runtime move the Thread.)
+func TestT1NeverMovedByItself(t *testing.T) {
+	stop := make(chan struct{})
+	var gc sync.WaitGroup
+	for range 2 {
+		gc.Go(func() {
+			for !isClosed(stop) {
+				runtime.GC()
+			}
+		})
+	}
+	var fs []func()
+	for range 4 {
+		th := start(t)
+		tid := tidOf(t, th)
+		fs = append(fs, func() {
+			for range rounds(5) {
+				if tidOf(t, th) != tid {
+					t.Error("moved")
+				}
+			}
+		})
+	}
+	together(t, fs...)
+	close(stop)
+	gc.Wait()
 }
 
 // T1: many stray locks at once, in an init, a task and before a Goexit.
@@ -500,6 +562,36 @@ func TestT12CancelQueued(t *testing.T) {
 	short, stop := context.WithTimeout(context.Background(), time.Millisecond)
 	defer stop()
 	require.ErrorIs(t, th.SubmitContext(short, func() { t.Error("ran") }), context.DeadlineExceeded)
+	close(block)
+	require.NoError(t, th.Submit(func() {}))
+}
+
+// oddContext is a Context of somebody's own: Done may panic, Err may say nil for
+// ever.
+type oddContext struct {
+	context.Context
+	done func() <-chan struct{}
+}
+
+func (c oddContext) Done() <-chan struct{} { return c.done() }
+
+// T4, T12: a Context that does not keep its own contract cannot make a call
+// return before its f.
+func TestT12OddContexts(t *testing.T) {
+	th := start(t)
+	block := make(chan struct{})
+	require.NoError(t, th.Post(func() { <-block }))
+	f := func() { t.Error("ran after its call was over") }
+	_, v := within(t, func() {
+		th.SubmitContext(oddContext{context.Background(), func() <-chan struct{} { panic("odd") }}, f)
+	})
+	require.Equal(t, "odd", v)
+	silent := oddContext{context.Background(), func() <-chan struct{} {
+		c := make(chan struct{})
+		close(c)
+		return c
+	}}
+	require.Equal(t, context.Canceled, th.SubmitContext(silent, f))
 	close(block)
 	require.NoError(t, th.Submit(func() {}))
 }

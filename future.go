@@ -48,6 +48,8 @@ type claim struct {
 // Async queues f and returns at once with the Future of its result; see Call for
 // waiting. Its errors are those of Post, and then there is no Future.
 //
+// A Future made in a testing/synctest bubble must be waited for in that bubble.
+//
 // A panic of f belongs to Wait. If no Wait has taken it when the Future is
 // garbage or the Thread has closed, it goes to the error handler and, without
 // one, ends the process.
@@ -95,7 +97,7 @@ func (f *result[T]) Finish(end inbox.End, err error) {
 	}
 	f.over.Store(true)
 	f.mu.Unlock()
-	if f.lost != nil && !f.core.bubbled && f.gate == nil {
+	if f.lost != nil && !f.core.bubbled {
 		runtime.AddCleanup((*Future[T])(f), f.core.collected, f.lost)
 	}
 	if f.gate != nil {
@@ -128,10 +130,14 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 	if ctx == nil {
 		panic(nilArgument("Wait", "context"))
 	}
+	ended := ctx.Done() // before anything is noted: it is user code
 	f.mu.Lock()
 	f.waiting++
 	f.mu.Unlock()
 	if !f.over.Load() {
+		if ctx.Err() != nil { // no wait, so no ring
+			return f.leave(cause(ctx))
+		}
 		from := currentIdentity()
 		if err := enterWait(from, f.core.id, (*result[T])(f)); err != nil {
 			return f.leave(err)
@@ -139,8 +145,8 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 		defer leaveWait(from)
 		select {
 		case <-f.done:
-		case <-ctx.Done():
-			return f.leave(context.Cause(ctx))
+		case <-ended:
+			return f.leave(cause(ctx))
 		}
 	}
 	return f.take()

@@ -16,54 +16,126 @@ import (
 
 const (
 	// lockDepth is the Thread's lock count between tasks. A count of 1 would
-	// leave a task unlocked after one stray call; 32 outlasts settleEvery tasks
-	// with two stray unlocks each. One call costs about 3 ns (2-core x86-64
-	// virtual machine, Go 1.26).
+	// leave a task unlocked after one stray call.
 	lockDepth = 32
 
 	// settleEvery is how many tasks may run, without a sleep between them, until
-	// the count is set right. settle costs about 0.4 us there, so this spreads it
-	// to less than 30 ns a task.
-	settleEvery = 16
+	// the count is set right: two stray unlocks in each must leave some of
+	// lockDepth. settle costs about 0.4 us (2-core x86-64 virtual machine, Go
+	// 1.26), so this spreads it to less than 30 ns a task.
+	settleEvery = 15
+	_           = uint(lockDepth - 2*settleEvery - 1)
+
+	// strayLocks is how many surplus locks one setLockDepth undoes: two for each
+	// of settleEvery tasks.
+	strayLocks = 32
 
 	// When a coroutine ends, the last moment to undo what its tasks have piled
-	// up, so many stray locks are undone: some thousand, for a task or init that
-	// locks in a loop (1,024 cost about 3 us), and for each task that the
-	// coroutine ran as many as nobody adds by mistake, up to what costs about
-	// 0.4 ms. Beyond that the runtime ends the process and says that the OS
-	// thread locking does not match.
-	repairBase    = 1 << 10
-	repairPerTask = 1 << 6
-	repairMost    = 1 << 17
+	// up, setLockDepth is repeated: often enough for a task or init that locks a
+	// thousand times, and then in proportion to the tasks it ran, up to what
+	// costs some 0.3 ms. Beyond that the runtime ends the process and says that
+	// the OS thread locking does not match.
+	repairBase = 1024 / strayLocks
+	repairMost = 1024
 )
 
-// repair is how many stray locks are undone after a coroutine that ran so many
-// tasks.
-func repair(tasks uint64) int {
-	return int(min(repairBase+tasks*repairPerTask, repairMost))
-}
-
 // settle ends the process if the Thread has been moved to another OS thread, and
-// otherwise sets its lock count to lockDepth, undoing up to strays more.
-func (w *worker) settle(strays int) {
+// otherwise brings its lock count back to lockDepth.
+func (w *worker) settle() {
 	if osthread.ID() != w.tid {
 		crash(fmt.Errorf("ste: %v has lost its OS thread: a task called runtime.UnlockOSThread more often than LockOSThread; remove the surplus calls", tagOf(w.id)))
 	}
-	setLockDepth(strays)
+	setLockDepth()
 }
 
-// setLockDepth brings the goroutine's lock count to lockDepth if it was at most
-// strays above it. Between the last unlock and the first lock the goroutine is
-// on its own; being nosplit keeps the runtime from preempting it there (the
-// compiler allows no asynchronous preemption in nosplit functions, and those
-// called here are nosplit too).
+// repair is settle for the end of a coroutine.
+func (w *worker) repair() {
+	w.settle()
+	if w.runs == 0 && len(w.hooks) == 0 {
+		return
+	}
+	for range min(repairBase+w.runs/2, repairMost) {
+		setLockDepth()
+	}
+}
+
+// setLockDepth brings the goroutine's lock count to lockDepth, or strayLocks
+// closer to it from above. UnlockOSThread does nothing at zero.
+//
+// From where the count may be zero until the next lock the goroutine is on its
+// own, and must not be preempted. The compiler makes no preemption points in
+// nosplit functions, and those called here are nosplit too. There is no loop
+// before the first lock because go test -cover would put a counter into it, and
+// with -race that is a call of a function that is not.
 //
 //go:nosplit
-func setLockDepth(strays int) {
-	for range lockDepth + strays {
-		runtime.UnlockOSThread() // does nothing at zero
-	}
-	for range lockDepth {
+func setLockDepth() {
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.LockOSThread()
+	for range lockDepth - 1 {
 		runtime.LockOSThread()
 	}
 }

@@ -259,6 +259,40 @@ func TestT11RingFasterThanItsFirstCall(t *testing.T) {
 	<-flooded
 }
 
+// T11: a call that is refused does not wait and so closes no ring: a parent's
+// teardown closes its child, whose last task turns to the parent.
+func TestT11RefusedIsNoRing(t *testing.T) {
+	var parent *ste.Thread
+	var got error
+	child := start(t)
+	parent = start(t, ste.WithTeardown(func() error {
+		child.Post(func() { got = parent.Submit(func() {}) })
+		return child.Close()
+	}))
+	require.NoError(t, parent.Close())
+	require.Equal(t, ste.ErrClosed, got)
+}
+
+// T11, T13: a call whose ctx has already ended does not wait and so closes no
+// ring: Wait says why, Shutdown drops.
+func TestT11EndedContextIsNoRing(t *testing.T) {
+	ths := startN(t, 2)
+	a, b := ths[0], ths[1]
+	require.NoError(t, a.Submit(func() {
+		fu, err := ste.Async(a, func() (int, error) { return 1, nil })
+		require.NoError(t, err)
+		_, err = fu.Wait(ended())
+		require.Equal(t, context.Canceled, err)
+	}))
+	require.NoError(t, b.Submit(func() {
+		for range 5 {
+			require.NoError(t, b.Post(func() { t.Error("dropped, but ran") }))
+		}
+		require.NoError(t, a.Submit(func() { require.ErrorIs(t, b.Shutdown(ended()), context.Canceled) }))
+	}))
+	await(t, b.Done())
+}
+
 // T11, T13: a Shutdown that would close a ring starts the closing, and its ctx
 // still limits the draining.
 func TestT11ShutdownKeepsItsLimit(t *testing.T) {

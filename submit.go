@@ -52,7 +52,7 @@ func (t *Thread) SubmitContext(ctx context.Context, f func()) error {
 		panic(nilArgument("SubmitContext", "func"))
 	}
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return cause(ctx)
 	}
 	from := currentIdentity()
 	if from == c.id {
@@ -138,6 +138,9 @@ func (fr *frame[T]) take() (T, error) {
 // submit queues f for the code of from (nil for code on no Thread) and waits for
 // its end. ctx is nil for a wait without end.
 func (c *core) submit(from *identity, ctx context.Context, f func()) error {
+	if ctx != nil && ctx.Done() == nil { // asked before anything is queued: it is user code
+		ctx = nil
+	}
 	task := c.inbox.Get()
 	task.Run = f
 	end, err := c.await(from, ctx, task)
@@ -154,16 +157,27 @@ func (c *core) await(from *identity, ctx context.Context, task *inbox.Task) (inb
 		}
 	} else {
 		if err := enterWaitIf(from, c.id, task, func() error { return c.put(task) }); err != nil {
+			if c.inbox.Closed() {
+				err = ErrClosed // this call would not have waited, so there is no ring
+			}
 			return inbox.Dropped, err
 		}
 		defer leaveWait(from)
 	}
-	if ctx == nil || ctx.Done() == nil {
+	if ctx == nil {
 		task.Wait()
 	} else if !task.WaitContext(ctx, c.inbox) {
-		return inbox.Dropped, context.Cause(ctx)
+		return inbox.Dropped, cause(ctx)
 	}
 	return task.End, task.Err
+}
+
+// cause returns why ctx has ended, and never nil.
+func cause(ctx context.Context) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return context.Canceled // a Context of somebody's own whose Err says nil
 }
 
 // raise makes the end of a task the end of the call that waited for it.

@@ -65,6 +65,11 @@ type core struct {
 	// Close any more.
 	forgotten atomic.Bool
 
+	// doomed turns true when the ctx of a Shutdown that did not wait has ended.
+	// Written by whoever ends it, read by the Thread between tasks: it then drops
+	// what is queued.
+	doomed atomic.Bool
+
 	mu sync.Mutex
 	// Guarded by mu.
 	unclaimed map[*claim]struct{} // panics of Async tasks that no Wait has taken
@@ -127,6 +132,11 @@ func New(opts ...Option) (*Thread, error) {
 	case <-c.ready:
 		return t, nil
 	case <-c.done:
+		select {
+		case <-c.ready: // an init may have closed the Thread: it was made all the same
+			return t, nil
+		default:
+		}
 	}
 	c.told.Store(true)
 	if c.exited {
@@ -206,11 +216,13 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 		c.limit(ctx)
 		return nil
 	}
-	if err := enterWait(from, c.id, until{c, ended}); err != nil {
-		c.limit(ctx)
-		return err
+	if ctx.Err() == nil { // with an ended ctx there is no wait
+		if err := enterWait(from, c.id, until{c, ended}); err != nil {
+			c.limit(ctx)
+			return err
+		}
+		defer leaveWait(from)
 	}
-	defer leaveWait(from)
 	select {
 	case <-c.done:
 	case <-ctx.Done():
@@ -219,7 +231,7 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 		default:
 			n := c.inbox.Drop(ErrClosed)
 			return fmt.Errorf("ste: Shutdown of %v: limit reached, queued tasks dropped: %d; a running task goes on (see Done): %w",
-				tagOf(c.id), n, context.Cause(ctx))
+				tagOf(c.id), n, cause(ctx))
 		}
 	}
 	runtime.KeepAlive(t)
@@ -230,9 +242,19 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 // limit drops what is still queued when ctx ends, for a Shutdown that does not
 // wait.
 func (c *core) limit(ctx context.Context) {
+	if ctx.Err() != nil {
+		c.inbox.Drop(ErrClosed)
+		return
+	}
+	stop := context.AfterFunc(ctx, func() {
+		c.doomed.Store(true)
+		if !c.bubbled { // whoever ends ctx may be outside of the bubble
+			c.inbox.Drop(ErrClosed)
+		}
+	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.limits = append(c.limits, context.AfterFunc(ctx, func() { c.inbox.Drop(ErrClosed) }))
+	c.limits = append(c.limits, stop)
 }
 
 // unlimit ends what limit has set up.

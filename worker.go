@@ -105,7 +105,7 @@ func (w *worker) coroutine(func(struct{}) bool) {
 	w.tid, w.runs = osthread.ID(), 0
 	w.id.adopt()
 	defer func() {
-		w.settle(repair(w.runs))
+		w.repair()
 		w.id.forget()
 		if !w.job.none() {
 			panic(resume{})
@@ -141,9 +141,12 @@ func (w *worker) loop() {
 		w.inbox.Drop(ErrClosed)
 	}
 	for !w.down {
+		if w.doomed.Load() {
+			w.inbox.Drop(ErrClosed)
+		}
 		t, slept := w.inbox.Next()
 		if w.runs++; slept || w.runs%settleEvery == 0 {
-			w.settle(lockDepth / 2)
+			w.settle()
 		}
 		if t == nil {
 			w.down = true

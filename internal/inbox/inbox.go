@@ -210,6 +210,13 @@ func (q *Inbox) Close() bool {
 	return first
 }
 
+// Closed reports whether Close was called.
+func (q *Inbox) Closed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
+}
+
 // Drop takes out everything that is queued, oldest first, and finishes it as
 // Dropped with err. It returns how many there were.
 func (q *Inbox) Drop(err error) int {

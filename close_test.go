@@ -203,12 +203,20 @@ func TestT13InitFails(t *testing.T) {
 // T13: an init may close its Thread; New returns the Thread all the same. (New
 // used to choose between "made" and "ended" at random.)
 func TestT13CloseInInit(t *testing.T) {
-	for range rounds(50) {
-		th, err := ste.New(ste.WithInit(func() error { return ste.Current().Thread().Close() }))
-		require.NoError(t, err)
-		require.NotNil(t, th)
-		require.NoError(t, th.Close())
+	// More goroutines than processors, so that New wakes late and finds both.
+	fs := make([]func(), 32)
+	for i := range fs {
+		fs[i] = func() {
+			for range rounds(100) {
+				th, err := ste.New(ste.WithInit(func() error { return ste.Current().Thread().Close() }))
+				if !assert.NoError(t, err) || !assert.NotNil(t, th) {
+					return
+				}
+				assert.NoError(t, th.Close())
+			}
+		}
 	}
+	together(t, fs...)
 }
 
 // Options out of range are New's error.

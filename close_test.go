@@ -203,7 +203,8 @@ func TestT13InitFails(t *testing.T) {
 // T13: an init may close its Thread; New returns the Thread all the same. (New
 // used to choose between "made" and "ended" at random.)
 func TestT13CloseInInit(t *testing.T) {
-	// More goroutines than processors, so that New wakes late and finds both.
+	// More OS threads than processors, so that New wakes late and finds both.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8 * runtime.NumCPU()))
 	fs := make([]func(), 32)
 	for i := range fs {
 		fs[i] = func() {

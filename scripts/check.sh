@@ -56,6 +56,19 @@ arm64() {
 		go test -exec qemu-aarch64-static -short ./...
 }
 
+# Root may write everywhere, so what must be refused is tried as somebody else.
+protected() {
+	local dir
+	dir=$(mktemp -d)
+	chmod 777 "$dir"
+	GOWORK=off go -C examples test -c -o "$dir/audio.test" ./audio &&
+		(cd "$dir" && TMPDIR=$dir setpriv --reuid 65534 --regid 65534 --clear-groups \
+			./audio.test -test.run 'OutputProtected' -test.v | grep -- '--- PASS: TestOutputProtected')
+	local code=$?
+	rm -rf "$dir"
+	return $code
+}
+
 audio() {
 	local dir
 	dir=$(mktemp -d)
@@ -81,6 +94,9 @@ step "staticcheck" in_modules run "$staticcheck" ./...
 step "vet for other systems" vet_for windows/amd64 darwin/arm64 freebsd/amd64 js/wasm \
 	netbsd/amd64 openbsd/amd64 dragonfly/amd64 linux/arm64 linux/386
 step "examples" env GOWORK=off go -C examples test ./...
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	step "examples, without the rights of root" protected
+fi
 step "audio example" audio
 step "go test ./... (the README's command)" go test ./...
 step "100,000 rounds, shuffled" go test -shuffle=on -rounds 100000 .

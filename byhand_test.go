@@ -219,7 +219,6 @@ func seeRing(t *testing.T, open func(string) executor) string {
 
 func seeCancel(t *testing.T, open func(string) executor) string {
 	x := open("a")
-	goroutines := runtime.NumGoroutine()
 	started, end := make(chan struct{}), make(chan struct{})
 	go func() {
 		_ = x.Submit(func() {
@@ -228,6 +227,7 @@ func seeCancel(t *testing.T, open func(string) executor) string {
 		})
 	}()
 	<-started
+	goroutines := runtime.NumGoroutine() - 1 // without the one that submitted
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		time.Sleep(20 * time.Millisecond) // let it be queued; without, the result is the same

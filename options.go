@@ -1,6 +1,9 @@
 package ste
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // An Option sets something of a Thread that New makes. Options apply in the
 // order given; of two that set the same thing the later wins, except that every
@@ -22,6 +25,11 @@ type config struct {
 type hook struct {
 	teardown bool
 	f        func() error
+}
+
+// waits reports whether New has something to wait for.
+func (c *config) waits() bool {
+	return slices.ContainsFunc(c.hooks, func(h hook) bool { return !h.teardown })
 }
 
 type option func(*config)

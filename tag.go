@@ -67,10 +67,12 @@ func newIdentity(name string) (*identity, error) {
 
 // onThread reports whether the caller is on the identity's Thread (G1).
 func (id *identity) onThread() bool {
-	if here.Known && id.g.Load() == here.Goroutine() {
-		return true
-	}
-	return id.onSameOSThread()
+	return id.onGoroutine() || id.onSameOSThread()
+}
+
+// onGoroutine is the first look: the Thread's own goroutine runs.
+func (id *identity) onGoroutine() bool {
+	return here.Known && id.g.Load() == here.Goroutine()
 }
 
 // onSameOSThread is the second look: another goroutine may run on the Thread's
@@ -151,7 +153,7 @@ func (g Tag) Thread() *Thread {
 // zero Tag it is false.
 func (g Tag) OnThread() bool {
 	id := g.id.Get()
-	return id != nil && id.onThread()
+	return id != nil && (id.onGoroutine() || id.onSameOSThread())
 }
 
 // Check panics with a *WrongThreadError when the calling code is not on the

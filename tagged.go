@@ -57,11 +57,19 @@ func NewTagged[T any](v T) *Tagged[T] {
 
 // Get returns the value. It panics with a *WrongThreadError off the value's
 // Thread, before the value is read.
-func (g *Tagged[T]) Get() T { return *g.Ptr() }
+func (g *Tagged[T]) Get() T {
+	// The passing check stands here whole, small enough to be inlined.
+	if g != nil {
+		if b := g.box.Get(); b != nil && b.owner.onGoroutine() {
+			return b.value
+		}
+	}
+	return g.open().value
+}
 
 // TryGet is Get with an error, a *WrongThreadError, instead of a panic.
 func (g *Tagged[T]) TryGet() (T, error) {
-	b := g.open()
+	b := g.must()
 	if !b.owner.onThread() {
 		var zero T
 		return zero, b.refusal()
@@ -73,11 +81,12 @@ func (g *Tagged[T]) TryGet() (T, error) {
 // not checked any further: it must not leave the Thread. Off the value's Thread
 // Ptr panics with a *WrongThreadError.
 func (g *Tagged[T]) Ptr() *T {
-	b := g.open()
-	if !b.owner.onThread() {
-		panic(b.refusal())
+	if g != nil {
+		if b := g.box.Get(); b != nil && b.owner.onGoroutine() {
+			return &b.value
+		}
 	}
-	return &b.value
+	return &g.open().value
 }
 
 // OnThread reports whether the value can be opened here.
@@ -95,7 +104,16 @@ func (g *Tagged[T]) Tag() Tag {
 	return Tag{}
 }
 
+// open is the check in full: it returns the box or panics.
 func (g *Tagged[T]) open() *box[T] {
+	b := g.must()
+	if !b.owner.onThread() {
+		panic(b.refusal())
+	}
+	return b
+}
+
+func (g *Tagged[T]) must() *box[T] {
 	if g == nil {
 		panic("ste: use of a nil Tagged[" + reflect.TypeFor[T]().String() + "]; make it with NewTagged")
 	}

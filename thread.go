@@ -95,7 +95,8 @@ func (u until) Over() bool { return u.c.stage.Load() >= u.stage }
 // teardowns that ran. New also fails when an option is out of range. The Thread
 // never settles on the process's startup thread.
 //
-// New costs the start of an OS thread, some tens of microseconds.
+// New costs the start of an OS thread, some tens of microseconds, and waits for
+// it only if there are inits.
 func New(opts ...Option) (*Thread, error) {
 	cfg, err := configure(opts)
 	if err != nil {
@@ -128,6 +129,9 @@ func New(opts ...Option) (*Thread, error) {
 	}
 	defer leaveWait(from)
 	go (&worker{core: c}).start()
+	if !cfg.waits() {
+		return t, nil // nothing can fail, so nobody needs to wait for the OS thread
+	}
 	select {
 	case <-c.ready:
 		return t, nil

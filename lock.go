@@ -39,9 +39,23 @@ const (
 	repairMost = 1024
 )
 
+// threads is whether this system has more than one OS thread. Where it has not,
+// a lock means nothing, and counts as one of every goroutine.
+const threads = runtime.GOARCH != "wasm"
+
+// lockForGood locks the goroutine lockDepth times.
+func lockForGood() {
+	if threads {
+		setLockDepth()
+	}
+}
+
 // settle ends the process if the Thread has been moved to another OS thread, and
 // otherwise brings its lock count back to lockDepth.
 func (w *worker) settle() {
+	if !threads {
+		return
+	}
 	if osthread.ID() != w.tid {
 		crash(fmt.Errorf("ste: %v has lost its OS thread: a task called runtime.UnlockOSThread more often than LockOSThread; remove the surplus calls", tagOf(w.id)))
 	}
@@ -51,7 +65,7 @@ func (w *worker) settle() {
 // repair is settle for the end of a coroutine.
 func (w *worker) repair() {
 	w.settle()
-	if w.runs == 0 && len(w.hooks) == 0 {
+	if !threads || w.runs == 0 && len(w.hooks) == 0 {
 		return
 	}
 	for range min(repairBase+w.runs/2, repairMost) {

@@ -53,18 +53,20 @@ type resume struct{}
 // start locks the goroutine to a thread that is not the process's first (T2) and
 // runs the Thread there.
 func (w *worker) start() {
-	runtime.LockOSThread()
+	lockForGood()
 	if osthread.IsStartup() {
 		// Hold the startup thread until the next goroutine has locked itself to
 		// another one.
 		settled := make(chan struct{})
 		go func() {
-			runtime.LockOSThread()
+			lockForGood()
 			close(settled)
 			w.main()
 		}()
 		<-settled
-		runtime.UnlockOSThread()
+		for range lockDepth {
+			runtime.UnlockOSThread()
+		}
 		return
 	}
 	w.main()
@@ -72,9 +74,6 @@ func (w *worker) start() {
 
 // main is the life of a Thread, on its locked goroutine.
 func (w *worker) main() {
-	for range lockDepth - 1 {
-		runtime.LockOSThread()
-	}
 	if name := w.id.name; name != "" {
 		osthread.SetName(name)
 		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("ste", name)))

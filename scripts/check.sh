@@ -17,7 +17,7 @@ case "${1-}" in
 *) echo "usage: scripts/check.sh [-quick]" >&2 && exit 2 ;;
 esac
 
-modules=(. examples)
+modules=(. benchmarks examples)
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 begun=$SECONDS
@@ -119,5 +119,8 @@ if command -v node >/dev/null; then
 	step "js/wasm" wasm
 fi
 step "every benchmark once" go test -run '^$' -bench . -benchtime 1x ./...
+step "benchmarks" env GOWORK=off go -C benchmarks test ./...
+step "benchmarks without cgo" env GOWORK=off CGO_ENABLED=0 go -C benchmarks vet ./...
+step "the matrix, quick" go -C benchmarks run ./matrix -quick
 step "nothing left in the tree" test "$tree" = "$(git status --porcelain)"
 echo "All checks passed in $((SECONDS - begun)) s."

@@ -1,0 +1,4 @@
+// Package benchmarks is the folder of ste's measuring instrument; the program is
+// in matrix. It is a module of its own, so that users of the library inherit
+// none of its dependencies.
+package benchmarks

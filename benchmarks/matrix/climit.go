@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"runtime"
+	"time"
+)
+
+// climit compares ste in the hot cell with the physical limit: two C threads
+// that pass a word back and forth, by spinning on it or through a futex. Where
+// the hypervisor puts the two cores changes the limit tenfold from one minute to
+// the next, so each pair of threads is fresh, C and ste take turns, and medians
+// are compared.
+type climit struct {
+	Missing string  `json:"missing,omitempty"` // why there is none
+	Pairs   int     `json:"pairs,omitempty"`
+	Spin    float64 `json:"c_spin_ns,omitempty"`
+	Futex   float64 `json:"c_futex_ns,omitempty"`
+	Ste     float64 `json:"ste_ns,omitempty"`
+	Ratio   float64 `json:"ste_over_spin,omitempty"`
+}
+
+// measureLimit returns nil if it was interrupted before the first pair.
+func measureLimit(ctx context.Context, p pace) (*climit, error) {
+	if cMissing != "" {
+		return &climit{Missing: cMissing}, nil
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(hotCell.procs))
+	var spin, futex, own ratios
+	measurements := []func() error{
+		func() error { spin = append(spin, cSpin(p.round)); return nil },
+		func() error { futex = append(futex, cFutex(p.round)); return nil },
+		func() error {
+			ns, err := backToBack(strategies[0], p.round)
+			own = append(own, ns)
+			return err
+		},
+	}
+	order := make([]func() error, len(measurements))
+	for pair := 0; pair < p.pairs && ctx.Err() == nil; pair++ {
+		turn(order, measurements, pair)
+		for _, f := range order {
+			if err := f(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(own) == 0 {
+		return nil, nil
+	}
+	return &climit{Pairs: len(own), Spin: spin.median(), Futex: futex.median(), Ste: own.median(),
+		Ratio: own.median() / spin.median()}, nil
+}
+
+// backToBack is the mean round trip of a fresh executor without a pause and
+// without a clock read for each: beside C's 25 ns that would be half of it.
+func backToBack(who contestant, d time.Duration) (float64, error) {
+	x, err := who.open()
+	if err != nil {
+		return 0, err
+	}
+	defer x.close()
+	task := func() {}
+	x.submit(task)
+	n, from := 0, clock()
+	for {
+		const batch = 16
+		for range batch {
+			x.submit(task)
+		}
+		n += batch
+		if took := clock() - from; took >= int64(d) {
+			return float64(took) / float64(n), nil
+		}
+	}
+}

@@ -1,0 +1,125 @@
+//go:build cgo && linux
+
+package main
+
+/*
+#cgo CFLAGS: -O2 -Wall
+#cgo LDFLAGS: -lpthread
+#define _GNU_SOURCE
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t now(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static inline void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+// The ball is 1 in the server's court and 0 in the client's; 2 ends the game.
+// It has a cache line of its own.
+struct court {
+	_Alignas(128) _Atomic uint32_t ball;
+	_Alignas(128) int futex;
+};
+
+static void sleep_while(struct court *c, uint32_t old) {
+	syscall(SYS_futex, &c->ball, FUTEX_WAIT_PRIVATE, old, NULL, NULL, 0);
+}
+
+static void hit(struct court *c, uint32_t to) {
+	atomic_store_explicit(&c->ball, to, memory_order_release);
+	if (c->futex)
+		syscall(SYS_futex, &c->ball, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+// await returns when the ball has left old.
+static uint32_t await(struct court *c, uint32_t old) {
+	uint32_t b;
+	while ((b = atomic_load_explicit(&c->ball, memory_order_acquire)) == old) {
+		if (c->futex)
+			sleep_while(c, old);
+		else
+			relax();
+	}
+	return b;
+}
+
+static void *serve(void *arg) {
+	struct court *c = arg;
+	while (await(c, 0) == 1)
+		hit(c, 0);
+	return NULL;
+}
+
+struct game {
+	struct court court;
+	int64_t ns;
+	double mean;
+};
+
+static void *play(void *arg) {
+	struct game *g = arg;
+	pthread_t server;
+	if (pthread_create(&server, NULL, serve, &g->court))
+		return NULL;
+	for (int i = 0; i < 16; i++) { // the server has started
+		hit(&g->court, 1);
+		await(&g->court, 1);
+	}
+	int64_t n = 0, from = now(), took;
+	do {
+		for (int i = 0; i < 16; i++) {
+			hit(&g->court, 1);
+			await(&g->court, 1);
+		}
+		n += 16;
+	} while ((took = now() - from) < g->ns);
+	g->mean = (double)took / n;
+	hit(&g->court, 2);
+	pthread_join(server, NULL);
+	return NULL;
+}
+
+// ping_pong returns the mean round trip between two fresh threads, or -1. The
+// caller's thread sleeps meanwhile: it belongs to Go.
+static double ping_pong(int64_t ns, int futex) {
+	struct game g = {.court = {.futex = futex}, .ns = ns, .mean = -1};
+	pthread_t client;
+	if (pthread_create(&client, NULL, play, &g))
+		return -1;
+	pthread_join(client, NULL);
+	return g.mean;
+}
+*/
+import "C"
+
+import (
+	"math"
+	"time"
+)
+
+const cMissing = ""
+
+func cSpin(d time.Duration) float64  { return game(d, 0) }
+func cFutex(d time.Duration) float64 { return game(d, 1) }
+
+func game(d time.Duration, futex C.int) float64 {
+	ns := float64(C.ping_pong(C.int64_t(d), futex))
+	if ns < 0 {
+		return math.NaN() // no thread could be made
+	}
+	return ns
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A figure is something that ste must reach.
+type figure struct {
+	Name    string `json:"name"`
+	Want    string `json:"want"`
+	Got     string `json:"got"`
+	Verdict string `json:"verdict"`
+}
+
+const (
+	reached     = "reached"
+	notReached  = "NOT reached"
+	notMeasured = "not measured"
+)
+
+func judged(name, want string, ok bool, got string, args ...any) figure {
+	f := figure{name, want, fmt.Sprintf(got, args...), notReached}
+	if ok {
+		f.Verdict = reached
+	}
+	return f
+}
+
+// figures compares the report with what must be reached. What the run did not
+// get to is said to be missing, never left out.
+func (r *report) figures() (all []figure) {
+	missing := func(name, want string) { all = append(all, figure{name, want, "-", notMeasured}) }
+	add := func(f figure) { all = append(all, f) }
+	def := strategies[0].name
+
+	atLeast := func(name string, c cell, want float64) {
+		text := fmt.Sprintf(">= %gx", want)
+		if s, ok := r.summaryOf(c, def); ok {
+			add(judged(name, text, s.Median >= want, "%.2fx (p50 %.2fx)", s.Median, s.P50s))
+		} else {
+			missing(name, text)
+		}
+	}
+	eight, work := hotCell, hotCell
+	eight.callers, work.gap = 8, gaps[1]
+	atLeast("hot: procs=2, idle, no gap, 1 caller", hotCell, 40)
+	if l := r.Limit; l != nil && l.Missing == "" {
+		add(judged("hot, against C spin ping-pong", "<= 3x", l.Ratio <= 3, "%.1fx (%s against %s)", l.Ratio, short(l.Ste), short(l.Spin)))
+	} else {
+		missing("hot, against C spin ping-pong", "<= 3x")
+	}
+	atLeast("20 us gap, procs=2, idle, 1 caller", work, 3)
+	atLeast("8 callers, procs=2, idle, no gap", eight, 5)
+
+	if t, ok := r.Totals[def]; ok && len(r.Cells) == len(allCells()) {
+		add(judged("cells lost", "0", t.Lost == 0, "%d of %d", t.Lost, t.Cells))
+		add(judged("geometric mean of the matrix", ">= 3x", t.Geomean >= 3, "%.2fx", t.Geomean))
+	} else {
+		missing("cells lost", "0")
+		missing("geometric mean of the matrix", ">= 3x")
+	}
+
+	u := r.Upkeep
+	if u.PacedRounds > 0 && cpuKnown {
+		add(judged("CPU time at 1,000 submits a second", "<= 1.2x", u.PacedRatio <= 1.2, "%.2fx (A/A spread %.2f)", u.PacedRatio, u.PacedSpread))
+	} else {
+		missing("CPU time at 1,000 submits a second", "<= 1.2x")
+	}
+	if u.IdleTime > 0 && cpuKnown {
+		add(judged("100 idle Threads", "< 0.1 % of a core", u.Idle < 0.001, "%.3f %% over %.0f s", 100*u.Idle, u.IdleTime))
+	} else {
+		missing("100 idle Threads", "< 0.1 % of a core")
+	}
+	for i, want := range []float64{3, 5} {
+		name, text := "Post, "+[]string{"1 producer", "8 producers"}[i], fmt.Sprintf(">= %gx", want)
+		if p := r.Post[i]; p != nil {
+			add(judged(name, text, p.Ratio >= want, "%.2fx", p.Ratio))
+		} else {
+			missing(name, text)
+		}
+	}
+
+	var allocating, measured []string
+	for _, op := range r.Operations {
+		if op.noHeap {
+			measured = append(measured, op.Name)
+			if op.Allocs >= 0.01 { // the runtime itself allocates now and then
+				allocating = append(allocating, fmt.Sprintf("%s %.2f", op.Name, op.Allocs))
+			}
+		}
+	}
+	if len(measured) > 0 {
+		got := "none"
+		if len(allocating) > 0 {
+			got = strings.Join(allocating, ", ")
+		}
+		add(judged("allocations of "+strings.Join(measured, ", "), "0", len(allocating) == 0, "%s", got))
+	} else {
+		missing("allocations of Submit, SubmitContext, Post, Tagged.Get", "0")
+	}
+	for _, op := range r.Operations {
+		if op.maxNS > 0 {
+			add(judged(op.Name, fmt.Sprintf("<= %g ns", op.maxNS), op.NS <= op.maxNS, "%.1f ns", op.NS))
+		}
+	}
+	missing("Local.Get (not in this version)", "<= 10 ns, 0 allocs")
+	if u.NewRounds > 0 {
+		add(judged("New + Close", "no slower than by hand", u.NewRatio*u.NewSpread >= 1, "%.2fx (A/A spread %.2f)", u.NewRatio, u.NewSpread))
+	} else {
+		missing("New + Close", "no slower than by hand")
+	}
+	if u.Heap != 0 {
+		add(judged("Go heap of a Thread", "<= 1024 B", u.Heap <= 1024, "%.0f B", u.Heap))
+	} else {
+		missing("Go heap of a Thread", "<= 1024 B")
+	}
+	return all
+}

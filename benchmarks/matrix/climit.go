@@ -28,8 +28,16 @@ func measureLimit(ctx context.Context, p pace) (*climit, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(hotCell.procs))
 	var spin, futex, own ratios
 	measurements := []func() error{
-		func() error { spin = append(spin, cSpin(p.round)); return nil },
-		func() error { futex = append(futex, cFutex(p.round)); return nil },
+		func() error {
+			ns, err := cSpin(p.round)
+			spin = append(spin, ns)
+			return err
+		},
+		func() error {
+			ns, err := cFutex(p.round)
+			futex = append(futex, ns)
+			return err
+		},
 		func() error {
 			ns, err := backToBack(strategies[0], p.round)
 			own = append(own, ns)

@@ -107,19 +107,19 @@ static double ping_pong(int64_t ns, int futex) {
 import "C"
 
 import (
-	"math"
+	"errors"
 	"time"
 )
 
 const cMissing = ""
 
-func cSpin(d time.Duration) float64  { return game(d, 0) }
-func cFutex(d time.Duration) float64 { return game(d, 1) }
+func cSpin(d time.Duration) (ns float64, err error)  { return game(d, 0) }
+func cFutex(d time.Duration) (ns float64, err error) { return game(d, 1) }
 
-func game(d time.Duration, futex C.int) float64 {
+func game(d time.Duration, futex C.int) (float64, error) {
 	ns := float64(C.ping_pong(C.int64_t(d), futex))
 	if ns < 0 {
-		return math.NaN() // no thread could be made
+		return 0, errors.New("no thread could be made in C")
 	}
-	return ns
+	return ns, nil
 }

@@ -17,16 +17,8 @@ type executor interface {
 // A contestant is a way to make executors.
 type contestant struct {
 	name   string
-	locked bool // the closures run on one OS thread
+	locked bool // the closures run on one OS thread; what is not locked does an easier job
 	open   func() (executor, error)
-}
-
-// label names the contestant honestly: what is not locked does an easier job.
-func (c contestant) label() string {
-	if c.locked {
-		return c.name
-	}
-	return c.name + " (NOT locked)"
 }
 
 // baselineName is the contestant that all ratios refer to, twinName the same

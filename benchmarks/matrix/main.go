@@ -28,17 +28,23 @@ type flags struct {
 	who         []contestant   // the strategies
 }
 
-func parse(args []string, stderr io.Writer) (flags, error) {
+// parse returns flag.ErrHelp when help was asked for, and given.
+func parse(args []string, help io.Writer) (flags, error) {
 	var f flags
 	set := flag.NewFlagSet("matrix", flag.ContinueOnError)
-	set.SetOutput(stderr)
+	set.SetOutput(io.Discard) // an error is told once, by main
 	set.BoolVar(&f.quick, "quick", false, "measure for a minute only, for CI")
 	set.BoolVar(&f.json, "json", false, "print JSON")
 	set.StringVar(&f.pictures, "pictures", "", "write pictures into this `folder`")
 	cells := set.String("cells", "", "measure only cells whose name matches this `regexp`, as in procs=2/busy=0/gc=quiet/gap=none/callers=1, and nothing else")
 	wait := set.String("wait", "", "comma-separated `list` of wait strategies: adaptive, park, spin (default all)")
 	if err := set.Parse(args); err != nil {
-		return f, err
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(help, "Measures what a hand-off to an OS thread costs with ste. Flags:")
+			set.SetOutput(help)
+			set.PrintDefaults()
+		}
+		return f, fmt.Errorf("%w; see -help", err)
 	}
 	if set.NArg() > 0 {
 		return f, fmt.Errorf("unexpected argument %q; see -help", set.Arg(0))

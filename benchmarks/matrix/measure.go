@@ -32,12 +32,11 @@ var (
 
 // A result is what one contestant did in one cell.
 type result struct {
-	who     contestant
-	hist    *hdrhistogram.Histogram // of all rounds
-	means   ratios                  // by the mean latency of the round, what all its submits cost
-	p50s    ratios                  // by the round's p50
-	rounds  []sample
-	summary summary
+	who    contestant
+	hist   *hdrhistogram.Histogram // of all rounds
+	rounds []sample
+	means  ratios // by the mean latency of the round, what all its submits cost
+	p50s   ratios // by the round's p50
 }
 
 // A summary is the part of a result that is kept and shown. Times are in
@@ -67,6 +66,10 @@ type cellResult struct {
 	Results []summary `json:"results"` // the baseline first
 	cell    cell
 	hists   map[string]*hdrhistogram.Histogram // of the hot cells with rivals
+}
+
+func newRow(c cell) *cellResult {
+	return &cellResult{Cell: c.String(), cell: c, hists: map[string]*hdrhistogram.Histogram{}}
 }
 
 // find returns what a contestant did.
@@ -112,7 +115,8 @@ func measure(ctx context.Context, c cell, who []contestant, p pace, budget time.
 	if len(results[0].rounds) == 0 {
 		return nil, nil
 	}
-	row := &cellResult{Cell: c.String(), cell: c, GCs: gcCycles() - gcs, hists: map[string]*hdrhistogram.Histogram{}}
+	row := newRow(c)
+	row.GCs = gcCycles() - gcs
 	row.conclude(results)
 	return row, nil
 }

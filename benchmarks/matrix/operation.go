@@ -48,9 +48,6 @@ func allocsPerOp(run func(n int)) float64 {
 	return float64(least) / n
 }
 
-// sink keeps the compiler from leaving out what is measured.
-var sink int
-
 func measureOperations() (ops []operation, err error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	t, err := ste.New()
@@ -97,16 +94,18 @@ func measureOperations() (ops []operation, err error) {
 			run func(n int)
 		}{
 			{operation{Name: "Tagged.Get", maxNS: 3, noHeap: true}, func(n int) {
+				sum := 0
 				for range n {
-					sink += value.Get()
+					sum += value.Get()
 				}
+				runtime.KeepAlive(sum) // or the compiler leaves it all out
 			}},
 			{operation{Name: "Tag.OnThread", maxNS: 3}, func(n int) {
+				on := true
 				for range n {
-					if tag.OnThread() {
-						sink++
-					}
+					on = on && tag.OnThread()
 				}
+				runtime.KeepAlive(on)
 			}},
 			{operation{Name: "re-entrant Submit", maxNS: 20}, func(n int) {
 				for range n {

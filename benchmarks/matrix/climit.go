@@ -20,6 +20,11 @@ type climit struct {
 	Ratio   float64 `json:"ste_over_spin,omitempty"`
 }
 
+// sound says that the limit is one. Two threads that spin at the same time beat
+// the futex by far; where they do not, something else held one of the two cores,
+// and a comparison with that would flatter ste.
+func (l *climit) sound() bool { return l.Missing == "" && l.Spin < l.Futex/2 }
+
 // measureLimit returns nil if it was interrupted before the first pair.
 func measureLimit(ctx context.Context, p pace) (*climit, error) {
 	if cMissing != "" {

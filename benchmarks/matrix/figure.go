@@ -45,7 +45,7 @@ func (r *report) figures() (all []figure) {
 	eight, work := hotCell, hotCell
 	eight.callers, work.gap = 8, gaps[1]
 	atLeast("hot: procs=2, idle, no gap, 1 caller", hotCell, 40)
-	if l := r.Limit; l != nil && l.Missing == "" {
+	if l := r.Limit; l != nil && l.sound() {
 		add(judged("hot, against C spin ping-pong", "<= 3x", l.Ratio <= 3, "%.1fx (%s against %s)", l.Ratio, short(l.Ste), short(l.Spin)))
 	} else {
 		missing("hot, against C spin ping-pong", "<= 3x")

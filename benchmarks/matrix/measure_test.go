@@ -143,6 +143,19 @@ func TestLimit(t *testing.T) {
 	require.Positive(t, l.Ste)
 }
 
+// A limit measured while something else held a core does not count.
+func TestLimitIsSound(t *testing.T) {
+	for spin, want := range map[float64]string{200: notReached, 3650: notMeasured} {
+		r := report{Limit: &climit{Pairs: 20, Spin: spin, Futex: 3670, Ste: 9240, Ratio: 9240 / spin}}
+		r.finish()
+		for _, f := range r.Figures {
+			if f.Name == "hot, against C spin ping-pong" {
+				require.Equal(t, want, f.Verdict)
+			}
+		}
+	}
+}
+
 func TestFlags(t *testing.T) {
 	for _, test := range []struct {
 		want string

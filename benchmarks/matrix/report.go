@@ -123,6 +123,9 @@ func (r *report) writeText(w io.Writer) error {
 		} else {
 			fmt.Fprintf(w, "Mean round trip of two C threads, spinning: %s; through a futex: %s; ste, hot: %s, %.1f times the spinning C's.\n"+
 				"Medians of %d fresh pairs, taken in turns.\n", short(l.Spin), short(l.Futex), short(l.Ste), l.Ratio, l.Pairs)
+			if !l.sound() {
+				fmt.Fprintln(w, "Spinning did not beat the futex: the two cores were not free, and this says nothing about the limit.")
+			}
 		}
 	}
 	r.writeExtras(w)

@@ -116,10 +116,10 @@ func (r *report) steps(ctx context.Context, f flags) (steps []step, err error) {
 	if f.cells != nil {
 		return steps, nil
 	}
-	who = append([]contestant{baseline, twin, strategies[0]}, rivals...)
+	withRivals := append([]contestant{baseline, twin, strategies[0]}, rivals...)
 	for _, c := range rivalCells() {
 		steps = append(steps, step{"rivals " + c.String(), func() error {
-			row, err := measure(ctx, c, who, p, p.rival)
+			row, err := measure(ctx, c, withRivals, p, p.rival)
 			if row != nil {
 				r.Rivals = append(r.Rivals, row)
 			}

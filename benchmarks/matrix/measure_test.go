@@ -131,6 +131,27 @@ func TestInterrupted(t *testing.T) {
 	require.Contains(t, text.String(), notMeasured)
 }
 
+// The steps measure what they are named for: the strategies in the matrix, the
+// rivals in their cells only.
+func TestSteps(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := new(report)
+	steps, err := r.steps(ctx, flags{quick: true, who: strategies})
+	require.NoError(t, err)
+	require.NoError(t, steps[0].run())
+	require.NoError(t, steps[len(allCells())].run())
+	require.Equal(t, []string{"baseline", "twin", "adaptive", "park", "spin"}, contestants(r.Cells[0]))
+	require.Len(t, contestants(r.Rivals[0]), 3+len(rivals))
+}
+
+func contestants(row *cellResult) (names []string) {
+	for _, s := range row.Results {
+		names = append(names, s.Who)
+	}
+	return names
+}
+
 func TestLimit(t *testing.T) {
 	l, err := measureLimit(t.Context(), pace{round: time.Millisecond, pairs: 2})
 	require.NoError(t, err)

@@ -150,6 +150,15 @@ func (r *report) grid(who string) grid {
 	return g
 }
 
+// fromRed turns a palette round. palette.Reverse has no colour for the middle.
+type fromRed struct{ palette.Palette }
+
+func (p fromRed) Colors() []color.Color {
+	colors := slices.Clone(p.Palette.Colors())
+	slices.Reverse(colors)
+	return colors
+}
+
 func (r *report) drawMatrix(who, file string) error {
 	g := r.grid(who)
 	p := plot.New()
@@ -159,7 +168,7 @@ func (r *report) drawMatrix(who, file string) error {
 	colors := moreland.SmoothBlueRed()
 	colors.SetMin(-reach)
 	colors.SetMax(reach)
-	heat := plotter.NewHeatMap(g, palette.Reverse(colors).Palette(255))
+	heat := plotter.NewHeatMap(g, fromRed{colors.Palette(255)})
 	heat.Min, heat.Max = -reach, reach
 	p.Add(heat)
 	labels := plotter.XYLabels{}

@@ -46,7 +46,7 @@ type core struct {
 	hooks   []hook
 	handler func(error)
 	bubbled bool          // made inside a synctest bubble
-	ready   chan struct{} // closed by the Thread when all inits have succeeded
+	ready   chan struct{} // closed by the Thread when all inits have succeeded; nil if there are none
 	done    chan struct{} // closed by the last code the Thread runs
 
 	// Written by the Thread before it closes done, read after that.
@@ -113,8 +113,10 @@ func New(opts ...Option) (*Thread, error) {
 		hooks:   cfg.hooks,
 		handler: cfg.handler,
 		bubbled: bubbled,
-		ready:   make(chan struct{}),
 		done:    make(chan struct{}),
+	}
+	if cfg.waits() {
+		c.ready = make(chan struct{})
 	}
 	t := &Thread{core: opaque.To(c)}
 	id.thread = weak.Make(t)
@@ -129,7 +131,7 @@ func New(opts ...Option) (*Thread, error) {
 	}
 	defer leaveWait(from)
 	go (&worker{core: c}).start()
-	if !cfg.waits() {
+	if c.ready == nil {
 		return t, nil // nothing can fail, so nobody needs to wait for the OS thread
 	}
 	select {

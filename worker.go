@@ -133,7 +133,9 @@ func (w *worker) loop() {
 	if !w.up && !w.failed {
 		w.up = true
 		w.stage.Store(serving)
-		close(w.ready)
+		if w.ready != nil {
+			close(w.ready)
+		}
 	}
 	if w.failed {
 		w.inbox.Close()

@@ -51,6 +51,13 @@ vet_for() {
 	done
 }
 
+build_for() {
+	local target
+	for target in "$@"; do
+		GOOS=${target%/*} GOARCH=${target#*/} CGO_ENABLED=0 go build ./... || return 1
+	done
+}
+
 arm64() {
 	GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc QEMU_LD_PREFIX=/usr/aarch64-linux-gnu \
 		go test -exec qemu-aarch64-static -short ./...
@@ -99,8 +106,9 @@ if [ "$quick" ]; then
 fi
 
 step "staticcheck" in_modules run "$staticcheck" ./...
-step "vet for other systems" vet_for windows/amd64 darwin/arm64 freebsd/amd64 js/wasm \
-	netbsd/amd64 openbsd/amd64 dragonfly/amd64 linux/arm64 linux/386
+step "vet for other systems" vet_for windows/amd64 darwin/arm64 freebsd/amd64 js/wasm
+step "build for more systems" build_for netbsd/amd64 openbsd/amd64 dragonfly/amd64 \
+	solaris/amd64 aix/ppc64 plan9/amd64 wasip1/wasm linux/riscv64
 step "examples" env GOWORK=off go -C examples test ./...
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	step "examples, without the rights of root" protected

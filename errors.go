@@ -53,8 +53,9 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// newPanicError wraps what recover returned. It must be called by the deferred
-// function that recovered, while the panicking frames are still on the stack.
+// newPanicError wraps what recover returned. Called by the deferred function that
+// recovered, while the panicking frames are still on the stack, it has their
+// stack; later it has the caller's.
 func newPanicError(tag Tag, v any) *PanicError {
 	if pe, ok := v.(*PanicError); ok && pe != nil {
 		return pe

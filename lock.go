@@ -56,7 +56,7 @@ func (w *worker) settle() {
 	if !threads {
 		return
 	}
-	if osthread.ID() != w.tid {
+	if osthread.Self() != w.tid {
 		crash(fmt.Errorf("ste: %v has lost its OS thread: a task called runtime.UnlockOSThread more often than LockOSThread; remove the surplus calls", tagOf(w.id)))
 	}
 	setLockDepth()

@@ -9,7 +9,7 @@ import (
 // looks here.
 var (
 	byGoroutine registry // by here.Goroutine
-	byOSThread  registry // by osthread.ID
+	byOSThread  registry // by osthread.Self
 )
 
 // buckets is a power of two large enough that a program with a few hundred

@@ -80,12 +80,12 @@ func (id *identity) onGoroutine() bool {
 // that the Thread's code did not start there, so its number is proof.
 func (id *identity) onSameOSThread() bool {
 	tid := id.tid.Load()
-	return tid != 0 && tid == osthread.ID()
+	return tid != 0 && tid == osthread.Self()
 }
 
 // adopt makes the calling goroutine, on the calling OS thread, the Thread's.
 func (id *identity) adopt() {
-	g, tid := here.Goroutine(), osthread.ID()
+	g, tid := here.Goroutine(), osthread.Self()
 	id.g.Store(g)
 	id.tid.Store(tid)
 	if here.Known {
@@ -119,7 +119,7 @@ func currentIdentity() *identity {
 			return id
 		}
 	}
-	return byOSThread.get(osthread.ID())
+	return byOSThread.get(osthread.Self())
 }
 
 // ID returns the Thread's number: 1, 2, 3 and so on in the order of New, and 0

@@ -23,7 +23,7 @@ import (
 // not in the loop's frame.
 type worker struct {
 	*core
-	tid  uint64 // the OS thread, as osthread.ID tells it
+	tid  uint64 // the OS thread, as osthread.Self tells it
 	runs uint64 // tasks taken since the coroutine began
 
 	job      job         // what user code is running; none outside of it
@@ -101,7 +101,7 @@ func (w *worker) session() {
 }
 
 func (w *worker) coroutine(func(struct{}) bool) {
-	w.tid, w.runs = osthread.ID(), 0
+	w.tid, w.runs = osthread.Self(), 0
 	w.id.adopt()
 	defer func() {
 		w.repair()

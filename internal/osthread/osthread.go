@@ -6,6 +6,8 @@
 // something only while its thread lives. Systems without such a call use the
 // goroutine's number (see id_other.go), which is never reused but says "no" to
 // other goroutines that run on the same thread, such as bodies of iter.Pull.
+//
+// Self tells threads apart as ID does, more cheaply where there is a way.
 package osthread
 
 // ExitCrashes says that the Go runtime crashes on this system when a goroutine

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package osthread
+
+// Self is ID.
+func Self() uint64 { return ID() }

@@ -1,0 +1,30 @@
+package prim
+
+// A bell wakes the one goroutine that waits for it. One ring is remembered; who
+// rings makes sure that there are never two.
+//
+// It is a channel because the Go scheduler runs a goroutine that a channel woke
+// next on the waker's own processor, before anything else that is queued there.
+// A system call to sleep in (a futex) wakes faster on an idle machine, but is
+// 10 to 1,000 times slower where a processor is missing, and blind to synctest.
+type bell struct{ c chan struct{} }
+
+// NewBell makes a Bell. In a synctest bubble it belongs to the bubble.
+func NewBell() Bell { return Bell{make(chan struct{}, 1)} }
+
+// Ring wakes the waiting goroutine, now or when it comes to wait.
+func (b bell) Ring() { b.c <- struct{}{} }
+
+// Wait parks until somebody rings.
+func (b bell) Wait() { <-b.c }
+
+// WaitOr parks until somebody rings or done is closed. It reports whether
+// somebody rang.
+func (b bell) WaitOr(done <-chan struct{}) bool {
+	select {
+	case <-b.c:
+		return true
+	case <-done:
+		return false
+	}
+}

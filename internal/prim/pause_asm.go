@@ -1,0 +1,8 @@
+//go:build (amd64 || arm64) && !purego
+
+package prim
+
+// pause tells the processor that a loop spins.
+//
+//go:noescape
+func pause()

@@ -3,6 +3,8 @@ package ste
 import (
 	"fmt"
 	"slices"
+
+	"github.com/ste-go/ste/internal/inbox"
 )
 
 // An Option sets something of a Thread that New makes. Options apply in the
@@ -101,6 +103,9 @@ const (
 	// testing/synctest bubble it sleeps.
 	WaitSpin
 )
+
+// waits translates for the inbox.
+var waits = map[WaitStrategy]inbox.Wait{WaitAdaptive: inbox.Adaptive, WaitPark: inbox.Park, WaitSpin: inbox.Spin}
 
 // WithWaitStrategy sets how the Thread waits for work. In this version the
 // three strategies all sleep when there is nothing to do.

@@ -95,7 +95,7 @@ func Call[T any](t *Thread, f func() (T, error)) (T, error) {
 		runtime.KeepAlive(t)
 		return v, err
 	}
-	task := c.inbox.Get()
+	task := c.inbox.Get(true)
 	fr, ok := task.Frame.(*frame[T])
 	if !ok {
 		fr = newFrame[T]()
@@ -141,7 +141,7 @@ func (c *core) submit(from *identity, ctx context.Context, f func()) error {
 	if ctx != nil && ctx.Done() == nil { // asked before anything is queued: it is user code
 		ctx = nil
 	}
-	task := c.inbox.Get()
+	task := c.inbox.Get(true)
 	task.Run = f
 	end, err := c.await(from, ctx, task)
 	c.inbox.Recycle(task)
@@ -165,8 +165,8 @@ func (c *core) await(from *identity, ctx context.Context, task *inbox.Task) (inb
 		defer leaveWait(from)
 	}
 	if ctx == nil {
-		task.Wait()
-	} else if !task.WaitContext(ctx, c.inbox) {
+		c.inbox.Wait(task)
+	} else if !c.inbox.WaitContext(ctx, task) {
 		return inbox.Dropped, cause(ctx)
 	}
 	return task.End, task.Err
@@ -194,7 +194,7 @@ func raise(end inbox.End, err error) error {
 // post queues f for nobody, or for sink. counted says whether the queue limit
 // applies.
 func (c *core) post(f func(), sink inbox.Sink, counted bool) error {
-	task := c.inbox.Get()
+	task := c.inbox.Get(false)
 	task.Run, task.Sink, task.Posted, task.Counted = f, sink, true, counted
 	err := c.put(task)
 	if err != nil {

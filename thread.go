@@ -109,7 +109,7 @@ func New(opts ...Option) (*Thread, error) {
 	bubbled := bubble.Here()
 	c := &core{
 		id:      id,
-		inbox:   inbox.New(cfg.limit, bubbled),
+		inbox:   inbox.New(inbox.Config{Limit: cfg.limit, Bubbled: bubbled, Wait: waits[cfg.wait]}),
 		hooks:   cfg.hooks,
 		handler: cfg.handler,
 		bubbled: bubbled,

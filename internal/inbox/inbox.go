@@ -1,16 +1,18 @@
 // Package inbox is the hand-off between the goroutines that give a Thread work
 // and the one that does it: a queue, the sleep of the worker, the wait of the
-// caller. All atomics, parking and reuse of the hand-off are here.
+// caller. All atomics, parking, spinning and reuse of the hand-off are here.
 //
-// One lock guards the queue. That keeps three things simple which a lock-free
-// queue makes hard: a cancelled Task leaves the middle of the queue at once,
-// also behind a Task that never ends; accepting work and closing are one
-// decision; and a Task leaves in exactly one of three ways (Next, Cancel, Drop).
+// Work comes in by one atomic exchange on the word head and without a lock. The
+// worker takes over all that has come in by one exchange, into a list under a
+// lock that only it and the rare calls use: Cancel, Drop and Close. That keeps
+// three things simple which a queue without any lock makes hard: a cancelled
+// Task leaves the middle of the queue at once, also behind a Task that never
+// ends; accepting work and closing are one decision; and a Task leaves in
+// exactly one of three ways (Next, Cancel, Drop).
 package inbox
 
 import (
-	"sync"
-	"weak"
+	"github.com/ste-go/ste/internal/prim"
 )
 
 // A Verdict is Put's answer.
@@ -22,128 +24,149 @@ const (
 	Full             // the limit of counted Tasks is reached
 )
 
-// keep is the number of free Tasks an Inbox holds on to. It covers the callers
-// that wait at one time in the programs we know (8 to 64 goroutines); beyond it
-// a burst's Tasks are left to the garbage collector.
-const keep = 64
-
 // An Inbox is a queue of Tasks with many producers and one worker. Make it with
 // New.
 type Inbox struct {
-	bubbled bool // made inside a synctest bubble; immutable
-	limit   int  // most counted Tasks queued at once, 0 for any; immutable
+	limit int64 // most counted Tasks queued at once, 0 for any; immutable
 
-	// bell wakes the worker. Capacity 1; whoever turns sleeping from true to
-	// false rings once, and the worker takes the ring before it sleeps again.
-	bell chan struct{}
+	// head is the newest Task that has come in; next leads from there to the
+	// older ones. nil if none has, asleep if none has and the worker sleeps or is
+	// about to, closed for ever after Close.
+	//
+	//	nil, asleep or a Task -> a new Task   Put
+	//	nil -> asleep                         worker, in sleep
+	//	a Task -> nil                         flush, under mu
+	//	anything -> closed                    Close, under mu, once
+	//
+	// Put's exchange publishes the Task; whoever replaces asleep rings the bell.
+	head prim.Pointer[Task]
+	bell prim.Bell
 
-	mu sync.Mutex
-	// Guarded by mu.
-	head, tail *Task // queued, oldest first
-	counted    int   // how many of them are Counted
-	closed     bool  // false to true, once
-	sleeping   bool  // the worker waits for the bell
+	// counted is how many counted Tasks are queued. Put adds before it queues, and
+	// who takes a Task out subtracts after. Unused without a limit.
+	counted prim.Count
 
-	// Free Tasks, guarded by mu. Those beyond keep hang on a weak pointer once
-	// the worker has nothing to do: the next burst finds them again, the next
-	// garbage collection takes them.
-	free   *Task
-	nfree  int
-	spare  weak.Pointer[Task]
-	nspare int
+	mu prim.Mutex
+	// Guarded by mu: what flush has taken over from head, oldest first.
+	first, last *Task
+
+	pace pace
+	pool pool
 }
 
-// New makes an Inbox that holds at most limit counted Tasks (0 for any number).
-// bubbled says that the caller is in a synctest bubble.
-func New(limit int, bubbled bool) *Inbox {
-	return &Inbox{limit: limit, bubbled: bubbled, bell: make(chan struct{}, 1)}
+// Marks of Inbox.head.
+var asleep, closed = new(Task), new(Task)
+
+// A Config is what New needs to know.
+type Config struct {
+	Limit   int  // most counted Tasks queued at one time, 0 for any number
+	Bubbled bool // made in a synctest bubble
+	Wait    Wait // how the two sides wait for each other
 }
 
-// Get returns an empty Task for Put.
-func (q *Inbox) Get() *Task {
-	q.mu.Lock()
-	if q.free == nil {
-		if t := q.spare.Value(); t != nil {
-			q.free, q.nfree = t, q.nspare
-		}
-		q.spare, q.nspare = weak.Pointer[Task]{}, 0
+// New makes an Inbox.
+func New(c Config) *Inbox {
+	q := &Inbox{limit: int64(c.Limit), bell: prim.NewBell()}
+	q.pool.bubbled = c.Bubbled
+	if c.Bubbled {
+		c.Wait = Park // a bubble's clock stands still while somebody spins
 	}
-	t := q.free
-	if t != nil {
-		q.free, t.next = t.next, nil
-		q.nfree--
-	}
-	q.mu.Unlock()
-	if t == nil {
-		return q.newTask()
-	}
-	t.over.Store(false)
-	return t
+	q.pace.init(c.Wait)
+	return q
 }
+
+// Get returns an empty Task for Put. waits says that the caller will Wait for it.
+func (q *Inbox) Get(waits bool) *Task { return q.pool.get(waits) }
 
 // Recycle takes back a Task that is out of the queue and finished with.
-func (q *Inbox) Recycle(t *Task) {
-	t.Run, t.Sink, t.Err, t.Posted, t.Counted = nil, nil, nil, false, false
-	if t.gate != nil {
-		return // made for one wait only
-	}
-	q.mu.Lock()
-	t.next, q.free = q.free, t
-	q.nfree++
-	q.mu.Unlock()
-}
+func (q *Inbox) Recycle(t *Task) { q.pool.put(t) }
 
-// Put queues t. On any answer but Accepted t stays the caller's.
+// Put queues t. On Closed and Full t stays the caller's.
 func (q *Inbox) Put(t *Task) Verdict {
-	q.mu.Lock()
-	if q.closed {
-		q.mu.Unlock()
-		return Closed
-	}
-	if t.Counted {
-		if q.limit > 0 && q.counted >= q.limit {
-			q.mu.Unlock()
-			return Full
+	if q.limit > 0 && t.Counted {
+		for {
+			n := q.counted.Load()
+			if q.head.Load() == closed {
+				return Closed
+			}
+			if n >= q.limit {
+				return Full
+			}
+			if q.counted.CompareAndSwap(n, n+1) {
+				break
+			}
 		}
-		q.counted++
 	}
-	t.queued = true
-	t.prev = q.tail
-	if q.tail == nil {
-		q.head = t
+	if !t.Posted {
+		q.pace.start(t)
+	}
+	for {
+		h := q.head.Load()
+		switch h {
+		case closed:
+			t.next = nil
+			if q.limit > 0 && t.Counted {
+				q.counted.Add(-1)
+			}
+			return Closed
+		case asleep:
+			t.next = nil
+		default:
+			t.next = h
+		}
+		t.woke = h == asleep
+		if q.head.CompareAndSwap(h, t) {
+			if h == asleep {
+				q.bell.Ring()
+			}
+			return Accepted
+		}
+	}
+}
+
+// flush takes over what has come in. The caller holds mu.
+func (q *Inbox) flush() {
+	switch q.head.Load() {
+	case nil, asleep, closed:
+		return // only Put can change that while mu is held
+	}
+	q.take(q.head.Swap(nil))
+}
+
+// take appends a chain that came from head. The caller holds mu.
+func (q *Inbox) take(newest *Task) {
+	var older *Task // walked from the newest: turn it round
+	for t := newest; t != nil; {
+		next := t.next
+		t.next, t.queued = older, true
+		if older != nil {
+			older.prev = t
+		}
+		t, older = next, t
+	}
+	if q.last == nil {
+		q.first = older
 	} else {
-		q.tail.next = t
+		q.last.next, older.prev = older, q.last
 	}
-	q.tail = t
-	q.unlockAndWake()
-	return Accepted
+	q.last = newest
 }
 
-// unlockAndWake releases mu and rings for a sleeping worker.
-func (q *Inbox) unlockAndWake() {
-	wake := q.sleeping
-	q.sleeping = false
-	q.mu.Unlock()
-	if wake {
-		q.bell <- struct{}{} // never blocks: one ring per sleep
-	}
-}
-
-// remove takes t out of the queue. The caller holds mu.
+// remove takes t out of the list. The caller holds mu.
 func (q *Inbox) remove(t *Task) {
 	if t.prev == nil {
-		q.head = t.next
+		q.first = t.next
 	} else {
 		t.prev.next = t.next
 	}
 	if t.next == nil {
-		q.tail = t.prev
+		q.last = t.prev
 	} else {
 		t.next.prev = t.prev
 	}
 	t.next, t.prev, t.queued = nil, nil, false
-	if t.Counted {
-		q.counted--
+	if q.limit > 0 && t.Counted {
+		q.counted.Add(-1)
 	}
 }
 
@@ -152,79 +175,79 @@ func (q *Inbox) remove(t *Task) {
 func (q *Inbox) Cancel(t *Task) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.flush()
 	if !t.queued {
 		return false
 	}
 	q.remove(t)
-	t.over.Store(true)
+	t.state.Store(over)
 	return true
 }
 
-// Next takes the oldest Task out, sleeping until there is one. It returns nil
+// Next takes the oldest Task out, waiting until there is one. It returns nil
 // once the Inbox is closed and empty. slept says that the worker slept. Only
 // the worker may call it.
 func (q *Inbox) Next() (t *Task, slept bool) {
-	q.mu.Lock()
 	for {
-		if t = q.head; t != nil {
+		q.mu.Lock()
+		if q.first == nil {
+			q.flush()
+		}
+		if t = q.first; t != nil {
 			q.remove(t)
 			q.mu.Unlock()
 			return t, slept
 		}
-		if q.closed {
-			q.mu.Unlock()
+		end := q.head.Load() == closed
+		q.mu.Unlock()
+		if end {
 			return nil, slept
 		}
-		q.shed()
-		// Under mu, so no Put can fall between the look at the queue and the
-		// sleep: it either was seen above or sees sleeping and rings.
-		q.sleeping = true
-		q.mu.Unlock()
-		<-q.bell
-		slept = true
-		q.mu.Lock()
+		if q.pace.watch(&q.head) {
+			continue
+		}
+		q.pool.shed()
+		// Either this comes first and Put or Close sees asleep and rings, or
+		// they were first and there is something to look at.
+		if q.head.CompareAndSwap(nil, asleep) {
+			q.bell.Wait()
+			slept = true
+		}
 	}
-}
-
-// shed leaves the free Tasks beyond keep to the garbage collector. The caller
-// holds mu.
-func (q *Inbox) shed() {
-	if q.nfree <= keep {
-		return
-	}
-	last := q.free
-	for range keep - 1 {
-		last = last.next
-	}
-	q.spare, q.nspare = weak.Make(last.next), q.nfree-keep
-	last.next, q.nfree = nil, keep
 }
 
 // Close refuses all further Tasks. Those queued stay. It reports whether it was
 // the first.
 func (q *Inbox) Close() bool {
 	q.mu.Lock()
-	first := !q.closed
-	q.closed = true
-	q.unlockAndWake()
-	return first
+	defer q.mu.Unlock()
+	switch h := q.head.Swap(closed); h {
+	case closed:
+		return false
+	case asleep:
+		q.bell.Ring()
+	case nil:
+	default:
+		q.take(h)
+	}
+	return true
 }
 
 // Closed reports whether Close was called.
-func (q *Inbox) Closed() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.closed
-}
+func (q *Inbox) Closed() bool { return q.head.Load() == closed }
 
 // Drop takes out everything that is queued, oldest first, and finishes it as
 // Dropped with err. It returns how many there were.
 func (q *Inbox) Drop(err error) int {
 	q.mu.Lock()
-	t := q.head
-	q.head, q.tail, q.counted = nil, nil, 0
+	q.flush()
+	t := q.first
+	q.first, q.last = nil, nil
 	for d := t; d != nil; d = d.next {
 		d.prev, d.queued = nil, false
+		if q.limit > 0 && d.Counted {
+			q.counted.Add(-1)
+		}
 	}
 	q.mu.Unlock()
 	n := 0

@@ -10,14 +10,14 @@ import (
 
 // posted returns a Task for q that nobody waits for.
 func posted(q *Inbox, f func()) *Task {
-	t := q.Get()
+	t := q.Get(false)
 	t.Run, t.Posted, t.Counted = f, true, true
 	return t
 }
 
 // The queue is first in, first out, whatever leaves its middle.
 func TestOrderAndCancel(t *testing.T) {
-	q := New(0, false)
+	q := New(Config{})
 	var tasks []*Task
 	for range 10 {
 		task := posted(q, func() {})
@@ -43,7 +43,7 @@ func TestOrderAndCancel(t *testing.T) {
 // Closed and Full refuse and leave the Task with the caller; cancelling and
 // taking make room.
 func TestLimitAndClose(t *testing.T) {
-	q := New(2, false)
+	q := New(Config{Limit: 2})
 	a, b, c := posted(q, nil), posted(q, nil), posted(q, nil)
 	require.Equal(t, Accepted, q.Put(a))
 	require.Equal(t, Accepted, q.Put(b))
@@ -59,14 +59,14 @@ func TestLimitAndClose(t *testing.T) {
 
 // Drop finishes what is queued, in order, and nothing else.
 func TestDrop(t *testing.T) {
-	q := New(0, false)
+	q := New(Config{})
 	why := errors.New("why")
 	var wg sync.WaitGroup
 	for range 5 {
-		task := q.Get()
+		task := q.Get(true)
 		require.Equal(t, Accepted, q.Put(task))
 		wg.Go(func() {
-			task.Wait()
+			q.Wait(task)
 			if task.End != Dropped || task.Err != why {
 				t.Error("not dropped")
 			}
@@ -81,14 +81,14 @@ func TestDrop(t *testing.T) {
 // cancelled, never both, never neither.
 func TestHammer(t *testing.T) {
 	const producers, ops = 8, 5000
-	q := New(0, false)
+	q := New(Config{})
 	var run, cancelled int
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for p := range producers {
 		wg.Go(func() {
 			for i := range ops {
-				task := q.Get()
+				task := q.Get(true)
 				if q.Put(task) != Accepted {
 					t.Error("refused")
 				}
@@ -97,7 +97,7 @@ func TestHammer(t *testing.T) {
 					cancelled++
 					mu.Unlock()
 				} else {
-					task.Wait()
+					q.Wait(task)
 				}
 				q.Recycle(task)
 			}
@@ -124,23 +124,28 @@ func TestHammer(t *testing.T) {
 // Free Tasks beyond keep are held weakly once the worker sleeps, and found again
 // while the garbage collector has not come by.
 func TestBurstIsFoundAgain(t *testing.T) {
-	q := New(0, false)
+	q := New(Config{})
 	const burst = 10 * keep
 	tasks := map[*Task]bool{}
 	var list []*Task
 	for range burst {
-		task := q.Get()
+		task := q.Get(true)
 		tasks[task], list = true, append(list, task)
 	}
 	for _, task := range list {
 		q.Recycle(task)
 	}
-	q.mu.Lock()
-	q.shed()
-	require.Equal(t, keep, q.nfree)
-	require.Equal(t, burst-keep, q.nspare)
-	q.mu.Unlock()
+	q.pool.shed()
+	require.Equal(t, keep, length(q.pool.free))
+	require.Equal(t, burst-keep-1, length(q.pool.spare.Value())) // one is hot
 	for range burst {
-		require.True(t, tasks[q.Get()], "a new Task while old ones were free")
+		require.True(t, tasks[q.Get(true)], "a new Task while old ones were free")
 	}
+}
+
+func length(t *Task) (n int) {
+	for ; t != nil; t = t.next {
+		n++
+	}
+	return n
 }

@@ -3,9 +3,8 @@ package inbox
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 
-	"github.com/ste-go/ste/internal/bubble"
+	"github.com/ste-go/ste/internal/prim"
 )
 
 // End says how a Task ended.
@@ -26,42 +25,60 @@ type Sink interface {
 
 // A Task is one closure on its way through an Inbox. One party owns it at any
 // time, and only the owner touches its plain fields: the submitter from Get to
-// Put; the Inbox (under its lock) until exactly one of Next, Cancel or Drop
-// takes the Task out; that taker until Finish; and, if the Task is waited for,
-// the submitter again from the return of Wait to Recycle.
+// Put; the Inbox until exactly one of Next, Cancel or Drop takes the Task out;
+// that taker until Finish; and, if the Task is waited for, the submitter again
+// from the return of Wait to Recycle.
 type Task struct {
 	Run     func() // the closure
-	Posted  bool   // nobody waits inside Wait
-	Counted bool   // counts against the limit of New
 	Sink    Sink   // who gets the end instead of a waiter, or nil
 	Frame   any    // kept when the Task is reused: see ste.Call
+	Posted  bool   // nobody waits inside Wait
+	Counted bool   // counts against the limit of New
+
+	queued bool // in the list under Inbox.mu; guarded by that
+
+	// How the wait goes, for the pace; the submitter's.
+	woke bool  // Put has woken the worker
+	arm  uint8 // the way to wait when the Task was queued
+	uses uint8 // how often the Task was used, modulo 256
+	from int64 // when it was queued, if that is measured; else 0
 
 	// How the Task ended: written by Finish, read after Wait.
 	End End
 	Err error
 
-	// over turns true once the wait for this Task has ended, that is when its
-	// closure has ended, was dropped or was cancelled, whether or not the waiter
-	// has noticed. Written by Finish and Cancel (false to true) and by Get (back
-	// to false, before anyone else can see the Task). Read by the ring check,
-	// from before Put until the waiter's edge no longer names this Task.
-	over atomic.Bool
+	// state is how far the wait for this Task has come.
+	//
+	//	pending -> parked   the waiter, before it sleeps
+	//	either -> over      Finish and Cancel: the closure has ended, was dropped
+	//	                    or was cancelled, whether or not the waiter noticed
+	//	over -> pending     the pool, before anyone else can see the Task
+	//
+	// Finish's exchange publishes End, Err and all that the closure did, and
+	// Finish signals a waiter that it finds parked. The waiter reads the word
+	// while it spins. The ring check reads it from before Put until the waiter's
+	// edge no longer names this Task.
+	state prim.Word
 
-	// Guarded by Inbox.mu.
-	next, prev *Task
-	queued     bool
+	next, prev *Task // in head's chain: next only; in the list: both, guarded by Inbox.mu; in the pool: next
 
-	// What the waiter sleeps on. Finish sends exactly one signal, and the waiter
-	// takes it before the Task can be reused.
-	done chan struct{}
-	// gate stands in for done where the waiter is in a synctest bubble and the
+	// bell is what the waiter sleeps on. It is rung at most once for each Put,
+	// and then heard before the Task can be used again.
+	bell prim.Bell
+	// gate stands in for bell where the waiter is in a synctest bubble and the
 	// Inbox is not: a channel made there may not be touched from outside, a
 	// mutex may. It is locked from the start; Finish unlocks it.
 	gate *sync.Mutex
 }
 
+const (
+	pending = iota
+	parked
+	over
+)
+
 // Over reports whether the wait for the Task has ended.
-func (t *Task) Over() bool { return t.over.Load() }
+func (t *Task) Over() bool { return t.state.Load() == over }
 
 // Finish hands the end of a Task to whoever waits for it. Nothing of the Task
 // may be used by the caller afterwards, unless Posted is set.
@@ -76,39 +93,48 @@ func (t *Task) Finish(end End, err error) {
 		return
 	}
 	t.End, t.Err = end, err
-	t.over.Store(true) // before the signal: the waiter may be slow to wake
-	if t.gate != nil {
-		t.gate.Unlock()
+	gate := t.gate
+	if t.state.Swap(over) != parked {
+		return // the waiter has seen it, and t may be anyone's by now
+	}
+	if gate != nil {
+		gate.Unlock()
 		return
 	}
-	t.done <- struct{}{} // capacity 1 and one signal per Put: never blocks
+	t.bell.Ring()
 }
 
-// Wait returns when the Task has been finished.
-func (t *Task) Wait() {
-	if t.gate != nil {
+// park announces the waiter's sleep. It reports whether the waiter may sleep; if
+// not, the Task is finished.
+func (t *Task) park() bool { return t.state.CompareAndSwap(pending, parked) }
+
+// Wait returns when t has been finished.
+func (q *Inbox) Wait(t *Task) {
+	switch {
+	case t.gate != nil:
 		t.gate.Lock()
 		return
+	case !q.pace.watchEnd(t) && t.park():
+		t.bell.Wait()
 	}
-	<-t.done
+	q.pace.stop(t)
 }
 
-// WaitContext is Wait that gives up when ctx ends while the Task is still
-// queued in q. It reports whether the Task was finished; if not, the Task will
-// never run and belongs to the caller.
-func (t *Task) WaitContext(ctx context.Context, q *Inbox) bool {
+// WaitContext is Wait that gives up when ctx ends while t is still queued. It
+// reports whether t was finished; if not, t will never run and belongs to the
+// caller.
+func (q *Inbox) WaitContext(ctx context.Context, t *Task) bool {
 	if t.gate != nil {
 		return t.gateContext(ctx, q)
 	}
-	select {
-	case <-t.done:
+	if q.pace.watchEnd(t) || !t.park() || t.bell.WaitOr(ctx.Done()) {
+		q.pace.stop(t)
 		return true
-	case <-ctx.Done():
 	}
 	if q.Cancel(t) {
 		return false
 	}
-	<-t.done // it has started: its end is what the caller waits for (T4)
+	t.bell.Wait() // it has started: its end is what the caller waits for (T4)
 	return true
 }
 
@@ -123,14 +149,4 @@ func (t *Task) gateContext(ctx context.Context, q *Inbox) (finished bool) {
 	t.gate.Lock()
 	stop()
 	return !cancelled
-}
-
-// newTask makes a Task that its maker may wait for.
-func (q *Inbox) newTask() *Task {
-	if !q.bubbled && bubble.Here() {
-		t := &Task{gate: new(sync.Mutex)}
-		t.gate.Lock()
-		return t
-	}
-	return &Task{done: make(chan struct{}, 1)}
 }

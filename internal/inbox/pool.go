@@ -1,0 +1,123 @@
+package inbox
+
+import (
+	"sync"
+	"weak"
+
+	"github.com/ste-go/ste/internal/bubble"
+	"github.com/ste-go/ste/internal/prim"
+)
+
+// keep is the number of free Tasks an Inbox holds on to. It covers the callers
+// that wait at one time in the programs we know (8 to 64 goroutines); beyond it
+// a burst's Tasks are left to the garbage collector.
+const keep = 64
+
+// A pool holds an Inbox's free Tasks. It is the Thread's own: what was made in a
+// synctest bubble must not be used outside, so nothing is shared between Threads.
+type pool struct {
+	bubbled bool // the Thread was made inside a synctest bubble; immutable
+
+	// hot is one free Task that can be waited for, or nil. Taken by an exchange
+	// and given back by compare-and-swap from nil: a lone caller needs no more.
+	hot prim.Pointer[Task]
+
+	// back is a chain of free Tasks on their way back. put pushes one; get, under
+	// mu, and shed take the whole chain, so a Task never returns to the top while
+	// somebody is about to compare it.
+	back prim.Pointer[Task]
+
+	mu prim.Mutex
+	// Guarded by mu. Free Tasks beyond keep hang on a weak pointer once the worker
+	// has nothing to do: the next burst finds them again, the next garbage
+	// collection takes them.
+	free  *Task
+	spare weak.Pointer[Task]
+}
+
+func (p *pool) get(waits bool) *Task {
+	var t *Task
+	if waits {
+		t = p.hot.Load()
+		if t != nil {
+			t = p.hot.Swap(nil)
+		}
+	}
+	if t == nil {
+		t = p.pop()
+	}
+	if !waits {
+		return t
+	}
+	if t.bell == (prim.Bell{}) {
+		if !p.bubbled && bubble.Here() {
+			t = &Task{gate: new(sync.Mutex)}
+			t.gate.Lock()
+			t.state.Store(parked)
+			return t
+		}
+		t.bell = prim.NewBell()
+	}
+	t.state.Store(pending)
+	return t
+}
+
+// pop returns a free Task that nobody has waited for yet, maybe.
+func (p *pool) pop() *Task {
+	p.mu.Lock()
+	if p.free == nil {
+		if p.free = p.back.Swap(nil); p.free == nil {
+			p.free = p.spare.Value()
+			p.spare = weak.Pointer[Task]{}
+		}
+	}
+	t := p.free
+	if t != nil {
+		p.free, t.next = t.next, nil
+	}
+	p.mu.Unlock()
+	if t == nil {
+		return new(Task)
+	}
+	return t
+}
+
+func (p *pool) put(t *Task) {
+	t.Run, t.Sink, t.Err = nil, nil, nil
+	if t.gate != nil {
+		return // made for one wait only
+	}
+	if !t.Posted && p.hot.CompareAndSwap(nil, t) {
+		return
+	}
+	t.Posted, t.Counted = false, false
+	for {
+		top := p.back.Load()
+		t.next = top
+		if p.back.CompareAndSwap(top, t) {
+			return
+		}
+	}
+}
+
+// shed leaves the free Tasks beyond keep to the garbage collector. The worker
+// calls it when it has nothing to do.
+func (p *pool) shed() {
+	if p.back.Load() == nil || !p.mu.TryLock() {
+		return
+	}
+	defer p.mu.Unlock()
+	for t := p.back.Swap(nil); t != nil; {
+		next := t.next
+		t.next, p.free = p.free, t
+		t = next
+	}
+	last := p.free
+	for n := 1; n < keep && last.next != nil; n++ {
+		last = last.next
+	}
+	if last.next != nil {
+		p.spare = weak.Make(last.next)
+		last.next = nil
+	}
+}

@@ -25,6 +25,7 @@ type worker struct {
 	*core
 	tid  uint64 // the OS thread, as osthread.Self tells it
 	runs uint64 // tasks taken since the coroutine began
+	rang bool   // the last task's end has woken its caller
 
 	job      job         // what user code is running; none outside of it
 	panicked *PanicError // how that code has ended, until end handles it
@@ -145,7 +146,7 @@ func (w *worker) loop() {
 		if w.doomed.Load() {
 			w.inbox.Drop(ErrClosed)
 		}
-		t, slept := w.inbox.Next()
+		t, slept := w.inbox.Next(w.rang)
 		if w.runs++; slept || w.runs%settleEvery == 0 {
 			w.settle()
 		}
@@ -230,9 +231,10 @@ func (w *worker) endTask(t *inbox.Task, how inbox.End, pe *PanicError) {
 		err = pe
 	}
 	if !t.Posted {
-		t.Finish(how, err)
+		w.rang = t.Finish(how, err)
 		return
 	}
+	w.rang = false
 	sink := t.Sink
 	t.Finish(how, err)
 	w.inbox.Recycle(t)

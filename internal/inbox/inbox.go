@@ -26,33 +26,41 @@ const (
 
 // An Inbox is a queue of Tasks with many producers and one worker. Make it with
 // New.
+//
+// Its parts lie on cache lines of their own by who writes them: everyone, the
+// worker, the submitters.
 type Inbox struct {
 	limit int64 // most counted Tasks queued at once, 0 for any; immutable
+	bell  prim.Bell
+	pace  pace
+	_     [line - 32]byte
 
 	// head is the newest Task that has come in; next leads from there to the
 	// older ones. nil if none has, asleep if none has and the worker sleeps or is
 	// about to, closed for ever after Close.
 	//
 	//	nil, asleep or a Task -> a new Task   Put
-	//	nil -> asleep                         worker, in sleep
+	//	nil -> asleep                         worker, in Next
 	//	a Task -> nil                         flush, under mu
 	//	anything -> closed                    Close, under mu, once
 	//
 	// Put's exchange publishes the Task; whoever replaces asleep rings the bell.
 	head prim.Pointer[Task]
-	bell prim.Bell
-
-	// counted is how many counted Tasks are queued. Put adds before it queues, and
-	// who takes a Task out subtracts after. Unused without a limit.
-	counted prim.Count
+	_    [line - 8]byte
 
 	mu prim.Mutex
 	// Guarded by mu: what flush has taken over from head, oldest first.
 	first, last *Task
+	// counted is how many counted Tasks are queued. Put adds before it queues, and
+	// who takes a Task out subtracts after. Unused without a limit.
+	counted prim.Count
+	_       [line - 32]byte
 
-	pace pace
 	pool pool
 }
+
+// line is the size of a cache line on the processors that matter.
+const line = 64
 
 // Marks of Inbox.head.
 var asleep, closed = new(Task), new(Task)
@@ -100,14 +108,17 @@ func (q *Inbox) Put(t *Task) Verdict {
 	if !t.Posted {
 		q.pace.start(t)
 	}
+	// The quick case without a look: that would fetch the line once more.
+	t.next, t.woke = nil, false
+	if q.head.CompareAndSwap(nil, t) {
+		return Accepted
+	}
 	for {
 		h := q.head.Load()
 		switch h {
 		case closed:
 			t.next = nil
-			if q.limit > 0 && t.Counted {
-				q.counted.Add(-1)
-			}
+			q.uncount(t)
 			return Closed
 		case asleep:
 			t.next = nil
@@ -126,11 +137,18 @@ func (q *Inbox) Put(t *Task) Verdict {
 
 // flush takes over what has come in. The caller holds mu.
 func (q *Inbox) flush() {
+	if t := q.grab(); t != nil {
+		q.take(t)
+	}
+}
+
+// grab takes the chain of what has come in, newest first. The caller holds mu.
+func (q *Inbox) grab() *Task {
 	switch q.head.Load() {
 	case nil, asleep, closed:
-		return // only Put can change that while mu is held
+		return nil // only Put can change that while mu is held
 	}
-	q.take(q.head.Swap(nil))
+	return q.head.Swap(nil)
 }
 
 // take appends a chain that came from head. The caller holds mu.
@@ -165,6 +183,11 @@ func (q *Inbox) remove(t *Task) {
 		t.next.prev = t.prev
 	}
 	t.next, t.prev, t.queued = nil, nil, false
+	q.uncount(t)
+}
+
+// uncount makes room for another counted Task.
+func (q *Inbox) uncount(t *Task) {
 	if q.limit > 0 && t.Counted {
 		q.counted.Add(-1)
 	}
@@ -185,25 +208,18 @@ func (q *Inbox) Cancel(t *Task) bool {
 }
 
 // Next takes the oldest Task out, waiting until there is one. It returns nil
-// once the Inbox is closed and empty. slept says that the worker slept. Only
-// the worker may call it.
-func (q *Inbox) Next() (t *Task, slept bool) {
+// once the Inbox is closed and empty. rang says that the worker has just woken
+// the caller of its last Task, slept that it slept. Only the worker may call it.
+func (q *Inbox) Next(rang bool) (t *Task, slept bool) {
 	for {
 		q.mu.Lock()
-		if q.first == nil {
-			q.flush()
-		}
-		if t = q.first; t != nil {
-			q.remove(t)
-			q.mu.Unlock()
+		t = q.pop()
+		end := t == nil && q.head.Load() == closed
+		q.mu.Unlock()
+		if t != nil || end {
 			return t, slept
 		}
-		end := q.head.Load() == closed
-		q.mu.Unlock()
-		if end {
-			return nil, slept
-		}
-		if q.pace.watch(&q.head) {
+		if q.pace.watch(&q.head, rang) {
 			continue
 		}
 		q.pool.shed()
@@ -211,9 +227,27 @@ func (q *Inbox) Next() (t *Task, slept bool) {
 		// they were first and there is something to look at.
 		if q.head.CompareAndSwap(nil, asleep) {
 			q.bell.Wait()
-			slept = true
+			slept, rang = true, false
 		}
 	}
+}
+
+// pop takes the oldest Task out, or returns nil. The caller holds mu.
+func (q *Inbox) pop() *Task {
+	if q.first == nil {
+		t := q.grab()
+		if t == nil {
+			return nil
+		}
+		if t.next == nil { // alone, and never on the list
+			q.uncount(t)
+			return t
+		}
+		q.take(t)
+	}
+	t := q.first
+	q.remove(t)
+	return t
 }
 
 // Close refuses all further Tasks. Those queued stay. It reports whether it was
@@ -245,9 +279,7 @@ func (q *Inbox) Drop(err error) int {
 	q.first, q.last = nil, nil
 	for d := t; d != nil; d = d.next {
 		d.prev, d.queued = nil, false
-		if q.limit > 0 && d.Counted {
-			q.counted.Add(-1)
-		}
+		q.uncount(d)
 	}
 	q.mu.Unlock()
 	n := 0

@@ -3,6 +3,7 @@ package inbox
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,13 +31,13 @@ func TestOrderAndCancel(t *testing.T) {
 		require.False(t, q.Cancel(tasks[i]), "twice")
 	}
 	for _, i := range []int{1, 2, 3, 6, 7, 8} {
-		got, slept := q.Next()
+		got, slept := q.Next(false)
 		require.Same(t, tasks[i], got)
 		require.False(t, slept)
 		require.False(t, q.Cancel(got), "taken")
 	}
 	q.Close()
-	got, _ := q.Next()
+	got, _ := q.Next(false)
 	require.Nil(t, got)
 }
 
@@ -50,7 +51,7 @@ func TestLimitAndClose(t *testing.T) {
 	require.Equal(t, Full, q.Put(c))
 	require.True(t, q.Cancel(a))
 	require.Equal(t, Accepted, q.Put(c))
-	q.Next()
+	q.Next(false)
 	require.Equal(t, Accepted, q.Put(a))
 	require.True(t, q.Close())
 	require.False(t, q.Close())
@@ -107,7 +108,7 @@ func TestHammer(t *testing.T) {
 	go func() {
 		defer close(done)
 		for {
-			task, _ := q.Next()
+			task, _ := q.Next(false)
 			if task == nil {
 				return
 			}
@@ -141,6 +142,27 @@ func TestBurstIsFoundAgain(t *testing.T) {
 	for range burst {
 		require.True(t, tasks[q.Get(true)], "a new Task while old ones were free")
 	}
+}
+
+// The worker sheds what callers are giving back and taking at the same time.
+func TestShedWhileInUse(t *testing.T) {
+	q := New(Config{})
+	var wg sync.WaitGroup
+	var stop atomic.Bool
+	for range 2 {
+		wg.Go(func() {
+			for !stop.Load() {
+				task := q.Get(false)
+				task.Posted = true
+				q.Recycle(task)
+			}
+		})
+	}
+	for range 200000 {
+		q.pool.shed()
+	}
+	stop.Store(true)
+	wg.Wait()
 }
 
 func length(t *Task) (n int) {

@@ -37,11 +37,15 @@ const (
 
 	// spinFor is how long either side spins before it sleeps, in ns.
 	spinFor = 50e3
-	// bare is how often a spinning side looks before it begins to pause between
-	// looks: an answer that takes a fraction of a microsecond is seen at once.
-	bare = 100
+	// stealFor is how long the worker spins when it has just woken its caller.
+	// The caller then sits in the run queue of the worker's own processor until
+	// another one comes and steals it. Waking one that has gone idle takes
+	// 30 to 100 us here; a worker that sleeps before that makes it start over.
+	stealFor = 300e3
+	// misses is how often the worker may spin to the end of stealFor in a trial.
+	misses = 2
 	// looks is how often a spinning side looks between two readings of the clock.
-	looks = 16
+	looks = 64
 )
 
 // A pace decides whether the two sides of an Inbox spin before they sleep. It
@@ -56,11 +60,17 @@ type pace struct {
 	// before each wait.
 	arm prim.Word
 
+	*meter // nil unless wait is Adaptive
+}
+
+// A meter is what the pace has measured. Times in ns.
+type meter struct {
 	mu prim.Mutex // only ever tried, never waited for
-	// Guarded by mu. Times in ns.
+	// Guarded by mu.
 	cost  [2]int64 // smoothed round trip of each arm
 	n     int      // round trips measured since the arm changed
 	sum   int64    // of the trial's
+	lone  int      // how often the worker has waited in vain in the trial
 	began int64    // when the trial did
 	next  int64    // when the next may begin
 	fails uint     // trials lost in a row
@@ -68,7 +78,10 @@ type pace struct {
 
 func (p *pace) init(w Wait) {
 	p.wait = w
-	if w == Spin {
+	switch w {
+	case Adaptive:
+		p.meter = new(meter)
+	case Spin:
 		p.arm.Store(spinning)
 	}
 }
@@ -119,7 +132,7 @@ func (p *pace) record(arm uint32, took, now int64) {
 			p.next = now + restMost
 			return
 		}
-		p.n, p.sum, p.began = 0, 0, now
+		p.n, p.sum, p.lone, p.began = 0, 0, 0, now
 		p.arm.Store(arm ^ spinning | trial)
 		return
 	}
@@ -134,17 +147,14 @@ func (p *pace) record(arm uint32, took, now int64) {
 	if n < trialLen && (n < 4 || mean < 4*p.cost[home]) {
 		return
 	}
-	p.n = 0
 	p.cost[tried] = mean
 	// Spinning takes processor time, so it must be clearly quicker.
 	if p.cost[spinning] < p.cost[parking]*4/5 == (tried == spinning) {
 		p.fails = 0
-		home = tried
+		p.rest(tried, now)
 	} else {
-		p.fails = min(p.fails+1, 20)
+		p.end(home, now)
 	}
-	p.next = now + min((now-p.began)*rest<<p.fails, restMost)
-	p.arm.Store(home)
 }
 
 // several reports whether more than one processor may run Go code. With one,
@@ -158,19 +168,45 @@ func (p *pace) missed() {
 	}
 }
 
+// lost is called by the worker when nothing came in within stealFor. A trial in
+// which that happens again and again is over: the callers stay away for longer.
+func (p *pace) lost(now int64) {
+	if p.meter == nil || !p.mu.TryLock() {
+		return
+	}
+	defer p.mu.Unlock()
+	if p.arm.Load() != spinning|trial {
+		return
+	}
+	if p.lone++; p.lone >= misses {
+		p.end(parking, now)
+	}
+}
+
+// end ends a trial that was lost to home.
+func (p *pace) end(home uint32, now int64) {
+	p.fails = min(p.fails+1, 20)
+	p.rest(home, now)
+}
+
+// rest goes on with home until the next trial is due.
+func (p *pace) rest(home uint32, now int64) {
+	p.n = 0
+	p.next = now + min((now-p.began)*rest<<p.fails, restMost)
+	p.arm.Store(home)
+}
+
 // watch spins for a while if that is the way to wait. It reports whether
 // something has come in. The worker calls it.
-func (p *pace) watch(head *prim.Pointer[Task]) bool {
+func (p *pace) watch(head *prim.Pointer[Task], rang bool) bool {
 	if p.arm.Load()&spinning == 0 {
 		return false
 	}
-	for range bare {
-		if head.Load() != nil {
-			return true
-		}
+	patience := int64(spinFor)
+	if rang {
+		patience = stealFor
 	}
-	from := prim.Now()
-	for {
+	for from := int64(0); ; {
 		for range looks {
 			if head.Load() != nil {
 				return true
@@ -178,14 +214,19 @@ func (p *pace) watch(head *prim.Pointer[Task]) bool {
 			prim.Pause()
 		}
 		now := prim.Now()
-		if now-from < spinFor {
-			continue
-		}
-		if p.wait != Spin || !several() {
+		switch {
+		case from == 0:
+			from = now
+		case now-from < patience:
+		case p.wait == Spin && several():
+			from = now
+		default:
 			p.missed()
+			if rang {
+				p.lost(now)
+			}
 			return false
 		}
-		from = now
 	}
 }
 
@@ -195,20 +236,17 @@ func (p *pace) watchEnd(t *Task) bool {
 	if t.arm&spinning == 0 || t.woke {
 		return false
 	}
-	for range bare {
-		if t.state.Load() == over {
-			return true
-		}
-	}
-	from := prim.Now()
-	for {
+	for from := int64(0); ; {
 		for range looks {
 			if t.state.Load() == over {
 				return true
 			}
 			prim.Pause()
 		}
-		if prim.Now()-from >= spinFor {
+		switch now := prim.Now(); {
+		case from == 0:
+			from = now
+		case now-from >= spinFor:
 			p.missed()
 			return false
 		}

@@ -49,14 +49,15 @@ func (p *pool) get(waits bool) *Task {
 	if !waits {
 		return t
 	}
-	if t.bell == (prim.Bell{}) {
+	if t.waiter == nil {
 		if !p.bubbled && bubble.Here() {
-			t = &Task{gate: new(sync.Mutex)}
+			p.put(t)
+			t = &Task{waiter: &waiter{gate: new(sync.Mutex)}}
 			t.gate.Lock()
 			t.state.Store(parked)
 			return t
 		}
-		t.bell = prim.NewBell()
+		t.waiter = &waiter{bell: prim.NewBell()}
 	}
 	t.state.Store(pending)
 	return t
@@ -83,9 +84,14 @@ func (p *pool) pop() *Task {
 }
 
 func (p *pool) put(t *Task) {
-	t.Run, t.Sink, t.Err = nil, nil, nil
-	if t.gate != nil {
-		return // made for one wait only
+	t.Run, t.Sink = nil, nil
+	if w := t.waiter; w != nil {
+		if w.gate != nil {
+			return // made for one wait only
+		}
+		if w.End != Returned {
+			w.End, w.Err = Returned, nil
+		}
 	}
 	if !t.Posted && p.hot.CompareAndSwap(nil, t) {
 		return
@@ -113,6 +119,9 @@ func (p *pool) shed() {
 		t = next
 	}
 	last := p.free
+	if last == nil {
+		return // somebody has come for them meanwhile
+	}
 	for n := 1; n < keep && last.next != nil; n++ {
 		last = last.next
 	}

@@ -28,24 +28,18 @@ type Sink interface {
 // Put; the Inbox until exactly one of Next, Cancel or Drop takes the Task out;
 // that taker until Finish; and, if the Task is waited for, the submitter again
 // from the return of Wait to Recycle.
+//
+// A Task fills one cache line. On its way there and back in the quick case it
+// crosses between two processors three times: the submitter fills it in, the
+// worker reads Run, the worker's exchange of state takes the line, and the
+// submitter sees state. So the worker must write nothing else here then.
 type Task struct {
-	Run     func() // the closure
-	Sink    Sink   // who gets the end instead of a waiter, or nil
-	Frame   any    // kept when the Task is reused: see ste.Call
-	Posted  bool   // nobody waits inside Wait
-	Counted bool   // counts against the limit of New
+	Run  func() // the closure
+	Sink Sink   // who gets the end instead of a waiter, or nil
 
-	queued bool // in the list under Inbox.mu; guarded by that
+	next, prev *Task // in head's chain and in the pool: next; in the list: both, guarded by Inbox.mu
 
-	// How the wait goes, for the pace; the submitter's.
-	woke bool  // Put has woken the worker
-	arm  uint8 // the way to wait when the Task was queued
-	uses uint8 // how often the Task was used, modulo 256
-	from int64 // when it was queued, if that is measured; else 0
-
-	// How the Task ended: written by Finish, read after Wait.
-	End End
-	Err error
+	*waiter // nil if nobody has ever waited for this Task
 
 	// state is how far the wait for this Task has come.
 	//
@@ -54,13 +48,31 @@ type Task struct {
 	//	                    or was cancelled, whether or not the waiter noticed
 	//	over -> pending     the pool, before anyone else can see the Task
 	//
-	// Finish's exchange publishes End, Err and all that the closure did, and
-	// Finish signals a waiter that it finds parked. The waiter reads the word
+	// Finish's exchange publishes how the Task ended and all that the closure did,
+	// and Finish signals a waiter that it finds parked. The waiter reads the word
 	// while it spins. The ring check reads it from before Put until the waiter's
 	// edge no longer names this Task.
 	state prim.Word
 
-	next, prev *Task // in head's chain: next only; in the list: both, guarded by Inbox.mu; in the pool: next
+	Posted  bool // nobody waits inside Wait
+	Counted bool // counts against the limit of New
+	queued  bool // in the list; guarded by Inbox.mu
+
+	woke bool  // Put has woken the worker; the submitter's
+	arm  uint8 // the way to wait when the Task was queued; the submitter's
+}
+
+// A waiter is what a Task has that is waited for.
+type waiter struct {
+	Frame any // kept when the Task is reused: see ste.Call
+
+	// How the Task ended, if the closure did not just return: written by Finish,
+	// read after Wait.
+	End End
+	Err error
+
+	uses uint8 // how often the Task was used, modulo 256; the submitter's
+	from int64 // when it was queued, if that is measured, else 0; the submitter's
 
 	// bell is what the waiter sleeps on. It is rung at most once for each Put,
 	// and then heard before the Task can be used again.
@@ -81,27 +93,31 @@ const (
 func (t *Task) Over() bool { return t.state.Load() == over }
 
 // Finish hands the end of a Task to whoever waits for it. Nothing of the Task
-// may be used by the caller afterwards, unless Posted is set.
-func (t *Task) Finish(end End, err error) {
-	t.Run = nil // T7: whoever waits may take its time
-	if sink := t.Sink; sink != nil {
-		t.Sink = nil
+// may be used by the caller afterwards, unless Posted is set. It reports whether
+// it has woken the waiter.
+func (t *Task) Finish(end End, err error) (rang bool) {
+	switch {
+	case t.Sink != nil:
+		sink := t.Sink
+		t.Run, t.Sink = nil, nil
 		sink.Finish(end, err)
-		return
+		return false
+	case t.Posted:
+		t.Run = nil
+		return false
+	case end != Returned:
+		t.End, t.Err = end, err
 	}
-	if t.Posted {
-		return
-	}
-	t.End, t.Err = end, err
-	gate := t.gate
 	if t.state.Swap(over) != parked {
-		return // the waiter has seen it, and t may be anyone's by now
+		return false // the waiter has seen it, and t may be anyone's by now
 	}
-	if gate != nil {
-		gate.Unlock()
-		return
+	t.Run = nil // T7: who sleeps may take its time to wake
+	if t.gate != nil {
+		t.gate.Unlock()
+	} else {
+		t.bell.Ring()
 	}
-	t.bell.Ring()
+	return true
 }
 
 // park announces the waiter's sleep. It reports whether the waiter may sleep; if

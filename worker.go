@@ -146,9 +146,12 @@ func (w *worker) loop() {
 		if w.doomed.Load() {
 			w.inbox.Drop(ErrClosed)
 		}
+		if w.runs++; w.runs%settleEvery == 0 {
+			w.settle() // here, and not when a caller waits for the next task
+		}
 		t, slept := w.inbox.Next(w.rang)
-		if w.runs++; slept || w.runs%settleEvery == 0 {
-			w.settle()
+		if slept {
+			w.check()
 		}
 		if t == nil {
 			w.down = true

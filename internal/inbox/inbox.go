@@ -84,7 +84,9 @@ func New(c Config) *Inbox {
 }
 
 // Get returns an empty Task for Put. waits says that the caller will Wait for it.
-func (q *Inbox) Get(waits bool) *Task { return q.pool.get(waits) }
+func (q *Inbox) Get(waits bool) *Task {
+	return q.pool.get(waits)
+}
 
 // Recycle takes back a Task that is out of the queue and finished with.
 func (q *Inbox) Recycle(t *Task) { q.pool.put(t) }
@@ -144,7 +146,8 @@ func (q *Inbox) flush() {
 
 // grab takes the chain of what has come in, newest first. The caller holds mu.
 func (q *Inbox) grab() *Task {
-	switch q.head.Load() {
+	h := q.head.Load()
+	switch h {
 	case nil, asleep, closed:
 		return nil // only Put can change that while mu is held
 	}

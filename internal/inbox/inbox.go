@@ -33,7 +33,7 @@ type Inbox struct {
 	limit int64 // most counted Tasks queued at once, 0 for any; immutable
 	bell  prim.Bell
 	pace  pace
-	_     [line - 32]byte
+	_     [line - 40]byte
 
 	// head is the newest Task that has come in; next leads from there to the
 	// older ones. nil if none has, asleep if none has and the worker sleeps or is
@@ -54,7 +54,8 @@ type Inbox struct {
 	// counted is how many counted Tasks are queued. Put adds before it queues, and
 	// who takes a Task out subtracts after. Unused without a limit.
 	counted prim.Count
-	_       [line - 32]byte
+	vigil   vigil // the worker's own
+	_       [line - 48]byte
 
 	pool pool
 }
@@ -222,14 +223,16 @@ func (q *Inbox) Next(rang bool) (t *Task, slept bool) {
 		if t != nil || end {
 			return t, slept
 		}
-		if q.pace.watch(&q.head, rang) {
+		if q.pace.watch(&q.vigil, &q.head, rang) {
 			continue
 		}
 		q.pool.shed()
 		// Either this comes first and Put or Close sees asleep and rings, or
 		// they were first and there is something to look at.
+		from := q.pace.sleep(&q.vigil)
 		if q.head.CompareAndSwap(nil, asleep) {
 			q.bell.Wait()
+			q.pace.wake(from)
 			slept, rang = true, false
 		}
 	}

@@ -20,6 +20,8 @@ const (
 	parking  = 0
 	spinning = 1
 	trial    = 2 // added to the arm that is being tried
+	// The bits above count the changes, so that a round trip that began before
+	// one is not taken for the new arm's.
 )
 
 const (
@@ -30,20 +32,32 @@ const (
 	skip = 4
 	// trialLen is how many round trips of a trial count.
 	trialLen = 24
+	// early is how many must count before the trial may end early, as lost.
+	early = 4
 	// rest is how many times as long as it took a lost trial is followed by none.
-	// It doubles with each further loss, to restMost (ns) in the end.
-	rest     = 32
+	// It doubles with each further loss, to restMost (ns) in the end. While
+	// spinning wins, parking is tried again after restSpin at first: a trial of
+	// it costs a thousand quick round trips, and that spinning no longer pays
+	// is noticed without.
+	rest     = 16
 	restMost = 4e9
+	restSpin = 1e9
 
 	// spinFor is how long either side spins before it sleeps, in ns.
-	spinFor = 50e3
+	spinFor = 100e3
 	// stealFor is how long the worker spins when it has just woken its caller.
 	// The caller then sits in the run queue of the worker's own processor until
 	// another one comes and steals it. Waking one that has gone idle takes
 	// 30 to 100 us here; a worker that sleeps before that makes it start over.
-	stealFor = 300e3
-	// misses is how often the worker may spin to the end of stealFor in a trial.
-	misses = 2
+	// A trial has one attempt; after that each is paid for by stealPrice tasks
+	// that came in while the worker spun. A worker that cannot pay sleeps at once,
+	// so that its processor runs the caller.
+	stealFor   = 200e3
+	stealPrice = 4
+	// gapMost is the longest mean sleep of the worker, in ns, that makes a trial
+	// worth its price: the worker would have to spin through it. It contains the
+	// time to wake up, which spinning saves.
+	gapMost = spinFor
 	// looks is how often a spinning side looks between two readings of the clock.
 	looks = 64
 )
@@ -60,20 +74,32 @@ type pace struct {
 	// before each wait.
 	arm prim.Word
 
+	// gap is the smoothed length of the worker's sleeps, in ns. Written by the
+	// worker, read by whoever decides on a trial.
+	gap prim.Count
+
 	*meter // nil unless wait is Adaptive
+}
+
+// A vigil is what the worker remembers of its own waiting. It lies apart from the
+// pace, which the callers read.
+type vigil struct {
+	luck   int   // tasks that came in while the worker spun, as long as they can be spent
+	tried  bool  // the worker has spun for stealFor in this trial
+	sleeps uint8 // modulo 256
 }
 
 // A meter is what the pace has measured. Times in ns.
 type meter struct {
 	mu prim.Mutex // only ever tried, never waited for
 	// Guarded by mu.
-	cost  [2]int64 // smoothed round trip of each arm
-	n     int      // round trips measured since the arm changed
-	sum   int64    // of the trial's
-	lone  int      // how often the worker has waited in vain in the trial
-	began int64    // when the trial did
-	next  int64    // when the next may begin
-	fails uint     // trials lost in a row
+	cost   [2]int64 // smoothed round trip of each arm
+	n      int      // round trips measured since the arm changed
+	sum    int64    // of the trial's
+	began  int64    // when the trial did
+	length int64    // of the last trial
+	next   int64    // when the next may begin
+	fails  uint     // trials lost in a row
 }
 
 func (p *pace) init(w Wait) {
@@ -90,13 +116,13 @@ func (p *pace) init(w Wait) {
 // if that is to be measured.
 func (p *pace) start(t *Task) {
 	arm := p.arm.Load()
-	t.arm, t.from = uint8(arm), 0
+	t.arm, t.from = arm, 0
 	if p.wait != Adaptive {
 		return
 	}
 	// A reading of the clock costs a tenth of a hot round trip.
 	every := uint8(4)
-	if arm == spinning {
+	if arm&spinning != 0 {
 		every = 16
 	}
 	if t.uses++; arm&trial != 0 || t.uses%every == 0 {
@@ -110,30 +136,38 @@ func (p *pace) stop(t *Task) {
 		return
 	}
 	now := prim.Now()
-	p.record(uint32(t.arm), now-t.from, now)
+	p.record(t.arm, now-t.from, now)
 	p.mu.Unlock()
 }
 
 // record plays the two arms. The caller holds mu.
 func (p *pace) record(arm uint32, took, now int64) {
 	if arm != p.arm.Load() {
-		return // it began under the other
+		return // it began before the last change
 	}
+	arm &= trial | spinning
 	p.n++
 	if arm&trial == 0 {
 		if p.n == 1 && p.cost[arm] == 0 {
 			p.cost[arm] = took
 		}
+		if arm == spinning {
+			took = min(took, 4*p.cost[parking]) // one bad moment is none too many
+		}
 		p.cost[arm] += (took - p.cost[arm]) / 8
+		if arm == spinning && !p.better(spinning, p.cost[spinning]) {
+			p.fails = min(p.fails+1, 20)
+			p.rest(parking, now) // it no longer pays
+			return
+		}
 		if p.n < warm || now < p.next {
 			return
 		}
-		if !several() {
-			p.next = now + restMost
+		if arm == parking && (p.gap.Load() > gapMost || !several()) {
 			return
 		}
-		p.n, p.sum, p.lone, p.began = 0, 0, 0, now
-		p.arm.Store(arm ^ spinning | trial)
+		p.n, p.sum, p.began = 0, 0, now
+		p.change(arm ^ spinning | trial)
 		return
 	}
 	if p.n <= skip {
@@ -143,18 +177,49 @@ func (p *pace) record(arm uint32, took, now int64) {
 	n := p.n - skip
 	mean := p.sum / int64(n)
 	tried := arm &^ trial
-	home := tried ^ spinning
-	if n < trialLen && (n < 4 || mean < 4*p.cost[home]) {
+	if n < trialLen && (n < early || p.better(tried, mean)) {
 		return
 	}
 	p.cost[tried] = mean
-	// Spinning takes processor time, so it must be clearly quicker.
-	if p.cost[spinning] < p.cost[parking]*4/5 == (tried == spinning) {
+	if p.better(tried, mean) {
 		p.fails = 0
+		p.length = now - p.began
 		p.rest(tried, now)
 	} else {
-		p.end(home, now)
+		p.end(now)
 	}
+}
+
+// better reports whether an arm that costs mean is better than the other one.
+// Spinning takes processor time, so it must be clearly quicker.
+func (p *pace) better(arm uint32, mean int64) bool {
+	if arm == spinning {
+		return mean < p.cost[parking]*4/5
+	}
+	return p.cost[spinning] >= mean*4/5
+}
+
+// end ends a trial that was lost.
+func (p *pace) end(now int64) {
+	p.length = now - p.began
+	p.fails = min(p.fails+1, 20)
+	p.rest(p.arm.Load()&spinning^spinning, now)
+}
+
+// rest goes on with home until the next trial is due.
+func (p *pace) rest(home uint32, now int64) {
+	p.n = 0
+	pause := p.length * rest
+	if home == spinning {
+		pause = restSpin
+	}
+	p.next = now + min(pause<<p.fails, restMost)
+	p.change(home)
+}
+
+// change puts another way to wait in force.
+func (p *pace) change(arm uint32) {
+	p.arm.Store((p.arm.Load() | trial | spinning) + 1 | arm)
 }
 
 // several reports whether more than one processor may run Go code. With one,
@@ -163,52 +228,65 @@ func several() bool { return runtime.GOMAXPROCS(0) > 1 }
 
 // missed is called by a side that has spun for nothing.
 func (p *pace) missed() {
-	if p.wait == Adaptive && !several() {
-		p.arm.Store(parking)
+	if p.wait == Adaptive && !several() && p.mu.TryLock() {
+		p.rest(parking, prim.Now())
+		p.mu.Unlock()
 	}
 }
 
-// lost is called by the worker when nothing came in within stealFor. A trial in
-// which that happens again and again is over: the callers stay away for longer.
+// lost is called by the worker when nothing came in within stealFor: there is no
+// processor to spare, or the callers stay away for longer.
 func (p *pace) lost(now int64) {
-	if p.meter == nil || !p.mu.TryLock() {
-		return
-	}
-	defer p.mu.Unlock()
-	if p.arm.Load() != spinning|trial {
-		return
-	}
-	if p.lone++; p.lone >= misses {
-		p.end(parking, now)
+	if p.mu.TryLock() {
+		if p.arm.Load()&(spinning|trial) == spinning|trial {
+			p.end(now)
+		}
+		p.mu.Unlock()
 	}
 }
 
-// end ends a trial that was lost to home.
-func (p *pace) end(home uint32, now int64) {
-	p.fails = min(p.fails+1, 20)
-	p.rest(home, now)
+// sleep notes every fourth time when the worker falls asleep, and returns that,
+// for wake.
+func (p *pace) sleep(v *vigil) (from int64) {
+	if v.sleeps++; p.wait == Adaptive && v.sleeps%4 == 1 {
+		from = prim.Now()
+	}
+	return from
 }
 
-// rest goes on with home until the next trial is due.
-func (p *pace) rest(home uint32, now int64) {
-	p.n = 0
-	p.next = now + min((now-p.began)*rest<<p.fails, restMost)
-	p.arm.Store(home)
+func (p *pace) wake(from int64) {
+	if from != 0 {
+		gap := p.gap.Load()
+		p.gap.Store(gap + (min(prim.Now()-from, 100*gapMost)-gap)/4)
+	}
 }
 
 // watch spins for a while if that is the way to wait. It reports whether
 // something has come in. The worker calls it.
-func (p *pace) watch(head *prim.Pointer[Task], rang bool) bool {
-	if p.arm.Load()&spinning == 0 {
+func (p *pace) watch(v *vigil, head *prim.Pointer[Task], rang bool) bool {
+	arm := p.arm.Load()
+	if arm&trial == 0 {
+		v.tried = false
+	}
+	if arm&spinning == 0 {
 		return false
 	}
 	patience := int64(spinFor)
-	if rang {
+	switch {
+	case !rang || p.wait == Spin:
+	case arm&trial != 0 && !v.tried:
+		v.tried = true
 		patience = stealFor
+	case v.luck >= stealPrice:
+		v.luck -= stealPrice
+		patience = stealFor
+	default:
+		return false
 	}
 	for from := int64(0); ; {
 		for range looks {
 			if head.Load() != nil {
+				v.luck = min(v.luck+1, 4*stealPrice)
 				return true
 			}
 			prim.Pause()
@@ -222,7 +300,7 @@ func (p *pace) watch(head *prim.Pointer[Task], rang bool) bool {
 			from = now
 		default:
 			p.missed()
-			if rang {
+			if patience == stealFor {
 				p.lost(now)
 			}
 			return false
@@ -230,9 +308,10 @@ func (p *pace) watch(head *prim.Pointer[Task], rang bool) bool {
 	}
 }
 
-// watchEnd spins for a while if that is the way to wait. It reports whether the
-// Task is over. The caller of a Submit calls it.
-func (p *pace) watchEnd(t *Task) bool {
+// watchEnd spins for a while if that is the way to wait. It reports whether t is
+// over. The caller of a Submit calls it. crowd says that it is not the only one:
+// then it lets others run between its looks, who may have work for the Thread.
+func (p *pace) watchEnd(t *Task, crowd bool) bool {
 	if t.arm&spinning == 0 || t.woke {
 		return false
 	}
@@ -241,7 +320,11 @@ func (p *pace) watchEnd(t *Task) bool {
 			if t.state.Load() == over {
 				return true
 			}
-			prim.Pause()
+			if crowd {
+				prim.Yield()
+			} else {
+				prim.Pause()
+			}
 		}
 		switch now := prim.Now(); {
 		case from == 0:

@@ -18,11 +18,13 @@ const keep = 64
 type pool struct {
 	bubbled bool // the Thread was made inside a synctest bubble; immutable
 
-	// hot is one free Task that can be waited for, or nil. Taken by an exchange
-	// and given back by compare-and-swap from nil: a lone caller needs no more.
-	hot prim.Pointer[Task]
+	// out is how many Tasks that are waited for are out, from get to put. The
+	// caller that takes it from 0 to 1 may use hot, and it alone: everyone before
+	// has given back. So a lone caller needs no more than this counter.
+	out prim.Count
+	hot *Task
 
-	// back is a chain of free Tasks on their way back. put pushes one; get, under
+	// back is a chain of free Tasks on their way back. push adds one; get, under
 	// mu, and shed take the whole chain, so a Task never returns to the top while
 	// somebody is about to compare it.
 	back prim.Pointer[Task]
@@ -36,22 +38,28 @@ type pool struct {
 }
 
 func (p *pool) get(waits bool) *Task {
-	var t *Task
-	if waits {
-		t = p.hot.Load()
-		if t != nil {
-			t = p.hot.Swap(nil)
-		}
-	}
-	if t == nil {
-		t = p.pop()
-	}
 	if !waits {
-		return t
+		return p.pop()
 	}
+	if p.out.Add(1) == 1 {
+		if p.hot == nil {
+			t := p.ready(new(Task))
+			if t.gate != nil {
+				return t
+			}
+			p.hot, t.hot = t, true
+		}
+		p.hot.state.Store(pending)
+		return p.hot
+	}
+	return p.ready(p.pop())
+}
+
+// ready makes t one that can be waited for, or returns another.
+func (p *pool) ready(t *Task) *Task {
 	if t.waiter == nil {
 		if !p.bubbled && bubble.Here() {
-			p.put(t)
+			p.push(t)
 			t = &Task{waiter: &waiter{gate: new(sync.Mutex)}}
 			t.gate.Lock()
 			t.state.Store(parked)
@@ -85,18 +93,22 @@ func (p *pool) pop() *Task {
 
 func (p *pool) put(t *Task) {
 	t.Run, t.Sink = nil, nil
-	if w := t.waiter; w != nil {
-		if w.gate != nil {
-			return // made for one wait only
-		}
-		if w.End != Returned {
-			w.End, w.Err = Returned, nil
-		}
-	}
-	if !t.Posted && p.hot.CompareAndSwap(nil, t) {
+	if t.Posted {
+		t.Posted, t.Counted = false, false
+		p.push(t)
 		return
 	}
-	t.Posted, t.Counted = false, false
+	w := t.waiter
+	if w.End != Returned {
+		w.End, w.Err = Returned, nil
+	}
+	if !w.hot && w.gate == nil { // one with a gate is for one wait only
+		p.push(t)
+	}
+	p.out.Add(-1)
+}
+
+func (p *pool) push(t *Task) {
 	for {
 		top := p.back.Load()
 		t.next = top

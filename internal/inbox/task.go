@@ -58,21 +58,24 @@ type Task struct {
 	Counted bool // counts against the limit of New
 	queued  bool // in the list; guarded by Inbox.mu
 
-	woke bool  // Put has woken the worker; the submitter's
-	arm  uint8 // the way to wait when the Task was queued; the submitter's
+	woke bool // Put has woken the worker; the submitter's
 }
 
 // A waiter is what a Task has that is waited for.
 type waiter struct {
-	Frame any // kept when the Task is reused: see ste.Call
+	Frame any  // kept when the Task is reused: see ste.Call
+	hot   bool // it is the pool's hot Task; immutable
 
 	// How the Task ended, if the closure did not just return: written by Finish,
 	// read after Wait.
 	End End
 	Err error
 
-	uses uint8 // how often the Task was used, modulo 256; the submitter's
-	from int64 // when it was queued, if that is measured, else 0; the submitter's
+	// The submitter's: how often the Task was used, modulo 256; the way to wait
+	// when it was queued; and when that was, if it is measured, else 0.
+	uses uint8
+	arm  uint32
+	from int64
 
 	// bell is what the waiter sleeps on. It is rung at most once for each Put,
 	// and then heard before the Task can be used again.
@@ -130,7 +133,7 @@ func (q *Inbox) Wait(t *Task) {
 	case t.gate != nil:
 		t.gate.Lock()
 		return
-	case !q.pace.watchEnd(t) && t.park():
+	case !q.watchEnd(t) && t.park():
 		t.bell.Wait()
 	}
 	q.pace.stop(t)
@@ -143,7 +146,7 @@ func (q *Inbox) WaitContext(ctx context.Context, t *Task) bool {
 	if t.gate != nil {
 		return t.gateContext(ctx, q)
 	}
-	if q.pace.watchEnd(t) || !t.park() || t.bell.WaitOr(ctx.Done()) {
+	if q.watchEnd(t) || !t.park() || t.bell.WaitOr(ctx.Done()) {
 		q.pace.stop(t)
 		return true
 	}
@@ -152,6 +155,12 @@ func (q *Inbox) WaitContext(ctx context.Context, t *Task) bool {
 	}
 	t.bell.Wait() // it has started: its end is what the caller waits for (T4)
 	return true
+}
+
+// watchEnd spins for a while if that is the way to wait. It reports whether t is
+// over.
+func (q *Inbox) watchEnd(t *Task) bool {
+	return q.pace.watchEnd(t, q.pool.out.Load() > 1)
 }
 
 func (t *Task) gateContext(ctx context.Context, q *Inbox) (finished bool) {

@@ -3,6 +3,7 @@
 package prim
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,3 +29,6 @@ func Now() int64 { return int64(time.Since(epoch)) }
 
 // Pause is one turn of a loop that watches an atomic.
 func Pause() { pause() }
+
+// Yield lets other goroutines run.
+func Yield() { runtime.Gosched() }

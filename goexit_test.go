@@ -253,7 +253,7 @@ func TestT7BurstIsReleased(t *testing.T) {
 	before := memory()
 	hang := make(chan struct{})
 	require.NoError(t, th.Post(func() { <-hang }))
-	for range 200_000 {
+	for range 1_000_000 {
 		require.NoError(t, th.Post(func() {}))
 	}
 	require.Greater(t, memory().HeapAlloc, before.HeapAlloc+1<<22)

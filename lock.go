@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/osthread"
 )
 
@@ -25,6 +26,7 @@ const (
 	// than 15 ns a task.
 	settleEvery = 15
 	_           = uint(lockDepth - 2*settleEvery - 1)
+	_           = uint(settleEvery - inbox.Chunk)
 
 	// strayLocks is how many surplus locks one setLockDepth undoes: two for each
 	// of settleEvery tasks.
@@ -59,6 +61,7 @@ func (w *worker) check() {
 
 // settle is check, and brings the lock count back to lockDepth.
 func (w *worker) settle() {
+	w.since = 0
 	if threads {
 		w.check()
 		setLockDepth()

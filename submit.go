@@ -194,6 +194,9 @@ func raise(end inbox.End, err error) error {
 // post queues f for nobody, or for sink. counted says whether the queue limit
 // applies.
 func (c *core) post(f func(), sink inbox.Sink, counted bool) error {
+	if sink == nil && !(counted && c.inbox.Limited()) {
+		return refusal(c.inbox.Post(f))
+	}
 	task := c.inbox.Get(false)
 	task.Run, task.Sink, task.Posted, task.Counted = f, sink, true, counted
 	err := c.put(task)
@@ -204,8 +207,10 @@ func (c *core) post(f func(), sink inbox.Sink, counted bool) error {
 }
 
 // put queues task, or says why not.
-func (c *core) put(task *inbox.Task) error {
-	switch c.inbox.Put(task) {
+func (c *core) put(task *inbox.Task) error { return refusal(c.inbox.Put(task)) }
+
+func refusal(v inbox.Verdict) error {
+	switch v {
 	case inbox.Closed:
 		return ErrClosed
 	case inbox.Full:

@@ -23,9 +23,10 @@ import (
 // not in the loop's frame.
 type worker struct {
 	*core
-	tid  uint64 // the OS thread, as osthread.Self tells it
-	runs uint64 // tasks taken since the coroutine began
-	rang bool   // the last task's end has woken its caller
+	tid   uint64      // the OS thread, as osthread.Self tells it
+	runs  uint64      // tasks taken since the coroutine began
+	since uint64      // tasks taken since the lock count was set right
+	after inbox.After // how the last task ended
 
 	job      job         // what user code is running; none outside of it
 	panicked *PanicError // how that code has ended, until end handles it
@@ -146,10 +147,10 @@ func (w *worker) loop() {
 		if w.doomed.Load() {
 			w.inbox.Drop(ErrClosed)
 		}
-		if w.runs++; w.runs%settleEvery == 0 {
+		if w.since >= settleEvery {
 			w.settle() // here, and not when a caller waits for the next task
 		}
-		t, slept := w.inbox.Next(w.rang)
+		t, slept := w.inbox.Next(w.after)
 		if slept {
 			w.check()
 		}
@@ -157,6 +158,12 @@ func (w *worker) loop() {
 			w.down = true
 			break
 		}
+		n := t.Weight()
+		if w.since+n > settleEvery {
+			w.settle()
+		}
+		w.since += n
+		w.runs += n
 		w.run(job{task: t})
 	}
 	for w.step > 0 {
@@ -234,10 +241,13 @@ func (w *worker) endTask(t *inbox.Task, how inbox.End, pe *PanicError) {
 		err = pe
 	}
 	if !t.Posted {
-		w.rang = t.Finish(how, err)
+		w.after = inbox.Seen
+		if t.Finish(how, err) {
+			w.after = inbox.Rang
+		}
 		return
 	}
-	w.rang = false
+	w.after = inbox.Posted
 	sink := t.Sink
 	t.Finish(how, err)
 	w.inbox.Recycle(t)

@@ -54,10 +54,12 @@ type Inbox struct {
 	// counted is how many counted Tasks are queued. Put adds before it queues, and
 	// who takes a Task out subtracts after. Unused without a limit.
 	counted prim.Count
-	vigil   vigil // the worker's own
-	_       [line - 48]byte
+	// The worker's own.
+	vigil vigil
+	_     [line - 56]byte
 
-	pool pool
+	pool  pool
+	posts posts
 }
 
 // line is the size of a cache line on the processors that matter.
@@ -65,6 +67,15 @@ const line = 64
 
 // Marks of Inbox.head.
 var asleep, closed = new(Task), new(Task)
+
+// After says how the worker's last Task ended, for how it waits for the next.
+type After uint8
+
+const (
+	Seen   After = iota // its caller saw it, or there was none
+	Rang                // its caller slept and has been woken
+	Posted              // nobody waited for it
+)
 
 // A Config is what New needs to know.
 type Config struct {
@@ -84,13 +95,20 @@ func New(c Config) *Inbox {
 	return q
 }
 
+// Limited reports whether counted Tasks are limited.
+func (q *Inbox) Limited() bool { return q.limit > 0 }
+
 // Get returns an empty Task for Put. waits says that the caller will Wait for it.
 func (q *Inbox) Get(waits bool) *Task {
 	return q.pool.get(waits)
 }
 
 // Recycle takes back a Task that is out of the queue and finished with.
-func (q *Inbox) Recycle(t *Task) { q.pool.put(t) }
+func (q *Inbox) Recycle(t *Task) {
+	if t.batch == nil { // what Post made looks after itself
+		q.pool.put(t)
+	}
+}
 
 // Put queues t. On Closed and Full t stays the caller's.
 func (q *Inbox) Put(t *Task) Verdict {
@@ -108,32 +126,50 @@ func (q *Inbox) Put(t *Task) Verdict {
 			}
 		}
 	}
-	if !t.Posted {
+	if t.Posted {
+		q.seal() // t must not be overtaken by what its sender posts next
+	} else {
 		q.pace.start(t)
 	}
+	switch q.push(t) {
+	case refused:
+		q.uncount(t)
+		return Closed
+	case wake:
+		q.bell.Ring()
+	}
+	return Accepted
+}
+
+// What push says.
+const (
+	done    = iota
+	wake    // done, and the caller must ring
+	refused // the Inbox is closed
+)
+
+// push puts t on head. If it succeeds t may be anyone's when push returns.
+func (q *Inbox) push(t *Task) int {
 	// The quick case without a look: that would fetch the line once more.
 	t.next, t.woke = nil, false
 	if q.head.CompareAndSwap(nil, t) {
-		return Accepted
+		return done
 	}
 	for {
-		h := q.head.Load()
-		switch h {
+		switch h := q.head.Load(); h {
 		case closed:
 			t.next = nil
-			q.uncount(t)
-			return Closed
+			return refused
 		case asleep:
-			t.next = nil
-		default:
-			t.next = h
-		}
-		t.woke = h == asleep
-		if q.head.CompareAndSwap(h, t) {
-			if h == asleep {
-				q.bell.Ring()
+			t.next, t.woke = nil, true
+			if q.head.CompareAndSwap(asleep, t) {
+				return wake
 			}
-			return Accepted
+		default:
+			t.next, t.woke = h, false
+			if q.head.CompareAndSwap(h, t) {
+				return done
+			}
 		}
 	}
 }
@@ -212,28 +248,37 @@ func (q *Inbox) Cancel(t *Task) bool {
 }
 
 // Next takes the oldest Task out, waiting until there is one. It returns nil
-// once the Inbox is closed and empty. rang says that the worker has just woken
-// the caller of its last Task, slept that it slept. Only the worker may call it.
-func (q *Inbox) Next(rang bool) (t *Task, slept bool) {
+// once the Inbox is closed and empty. after says how the last Task ended, slept
+// that the worker slept. Only the worker may call it.
+func (q *Inbox) Next(after After) (t *Task, slept bool) {
 	for {
+		if t = q.posts.next(); t != nil {
+			return t, slept
+		}
 		q.mu.Lock()
+		q.posts.finish()
 		t = q.pop()
 		end := t == nil && q.head.Load() == closed
+		if t != nil && t.batch != nil {
+			q.posts.begin(t)
+			q.mu.Unlock()
+			continue
+		}
 		q.mu.Unlock()
 		if t != nil || end {
 			return t, slept
 		}
-		if q.pace.watch(&q.vigil, &q.head, rang) {
+		if q.pace.watch(&q.vigil, &q.head, after) {
 			continue
 		}
 		q.pool.shed()
 		// Either this comes first and Put or Close sees asleep and rings, or
 		// they were first and there is something to look at.
-		from := q.pace.sleep(&q.vigil)
+		from := q.pace.sleep(&q.vigil, after)
 		if q.head.CompareAndSwap(nil, asleep) {
 			q.bell.Wait()
-			q.pace.wake(from)
-			slept, rang = true, false
+			q.pace.wake(&q.vigil, after, from)
+			slept, after = true, Seen
 		}
 	}
 }
@@ -280,21 +325,26 @@ func (q *Inbox) Closed() bool { return q.head.Load() == closed }
 // Dropped with err. It returns how many there were.
 func (q *Inbox) Drop(err error) int {
 	q.mu.Lock()
+	n := q.posts.drop()
 	q.flush()
 	t := q.first
 	q.first, q.last = nil, nil
 	for d := t; d != nil; d = d.next {
 		d.prev, d.queued = nil, false
 		q.uncount(d)
+		if d.batch != nil {
+			n += q.posts.discard(d)
+		}
 	}
 	q.mu.Unlock()
-	n := 0
 	for t != nil {
 		next := t.next
 		t.next = nil
-		t.Finish(Dropped, err) // t is its waiter's now
+		if t.batch == nil {
+			t.Finish(Dropped, err) // t is its waiter's now
+			n++
+		}
 		t = next
-		n++
 	}
 	return n
 }

@@ -31,13 +31,13 @@ func TestOrderAndCancel(t *testing.T) {
 		require.False(t, q.Cancel(tasks[i]), "twice")
 	}
 	for _, i := range []int{1, 2, 3, 6, 7, 8} {
-		got, slept := q.Next(false)
+		got, slept := q.Next(Seen)
 		require.Same(t, tasks[i], got)
 		require.False(t, slept)
 		require.False(t, q.Cancel(got), "taken")
 	}
 	q.Close()
-	got, _ := q.Next(false)
+	got, _ := q.Next(Seen)
 	require.Nil(t, got)
 }
 
@@ -51,7 +51,7 @@ func TestLimitAndClose(t *testing.T) {
 	require.Equal(t, Full, q.Put(c))
 	require.True(t, q.Cancel(a))
 	require.Equal(t, Accepted, q.Put(c))
-	q.Next(false)
+	q.Next(Seen)
 	require.Equal(t, Accepted, q.Put(a))
 	require.True(t, q.Close())
 	require.False(t, q.Close())
@@ -108,7 +108,7 @@ func TestHammer(t *testing.T) {
 	go func() {
 		defer close(done)
 		for {
-			task, _ := q.Next(false)
+			task, _ := q.Next(Seen)
 			if task == nil {
 				return
 			}

@@ -54,6 +54,9 @@ const (
 	// so that its processor runs the caller.
 	stealFor   = 200e3
 	stealPrice = 4
+	// streamLeast is how many short sleeps in a row say that posts come in a
+	// stream. Nobody waits for those, so there are no round trips to compare.
+	streamLeast = 2
 	// gapMost is the longest mean sleep of the worker, in ns, that makes a trial
 	// worth its price: the worker would have to spin through it. It contains the
 	// time to wake up, which spinning saves.
@@ -87,6 +90,9 @@ type vigil struct {
 	luck   int   // tasks that came in while the worker spun, as long as they can be spent
 	tried  bool  // the worker has spun for stealFor in this trial
 	sleeps uint8 // modulo 256
+	// stream is how often in a row a sleep after a posted task was so short that
+	// spinning would have saved it.
+	stream int
 }
 
 // A meter is what the pace has measured. Times in ns.
@@ -245,35 +251,46 @@ func (p *pace) lost(now int64) {
 	}
 }
 
-// sleep notes every fourth time when the worker falls asleep, and returns that,
-// for wake.
-func (p *pace) sleep(v *vigil) (from int64) {
-	if v.sleeps++; p.wait == Adaptive && v.sleeps%4 == 1 {
+// sleep notes when the worker falls asleep, at least every fourth time, and
+// returns that for wake.
+func (p *pace) sleep(v *vigil, after After) (from int64) {
+	if v.sleeps++; p.wait == Adaptive && (after == Posted || v.sleeps%4 == 1) {
 		from = prim.Now()
 	}
 	return from
 }
 
-func (p *pace) wake(from int64) {
-	if from != 0 {
-		gap := p.gap.Load()
-		p.gap.Store(gap + (min(prim.Now()-from, 100*gapMost)-gap)/4)
+func (p *pace) wake(v *vigil, after After, from int64) {
+	if from == 0 {
+		return
+	}
+	slept := min(prim.Now()-from, 100*gapMost)
+	gap := p.gap.Load()
+	p.gap.Store(gap + (slept-gap)/4)
+	switch {
+	case after != Posted:
+	case slept < spinFor/2 && several():
+		v.stream++
+	default:
+		v.stream = 0
 	}
 }
 
 // watch spins for a while if that is the way to wait. It reports whether
 // something has come in. The worker calls it.
-func (p *pace) watch(v *vigil, head *prim.Pointer[Task], rang bool) bool {
+func (p *pace) watch(v *vigil, head *prim.Pointer[Task], after After) bool {
 	arm := p.arm.Load()
 	if arm&trial == 0 {
 		v.tried = false
 	}
-	if arm&spinning == 0 {
-		return false
-	}
-	patience := int64(spinFor)
+	patience, pauses := int64(spinFor), 1
 	switch {
-	case !rang || p.wait == Spin:
+	case p.wait == Spin:
+	case after == Posted && v.stream >= streamLeast:
+		patience, pauses = spinFor/2, looks
+	case arm&spinning == 0:
+		return false
+	case after != Rang:
 	case arm&trial != 0 && !v.tried:
 		v.tried = true
 		patience = stealFor
@@ -284,7 +301,10 @@ func (p *pace) watch(v *vigil, head *prim.Pointer[Task], rang bool) bool {
 		return false
 	}
 	for from := int64(0); ; {
-		for range looks {
+		for range looks / pauses {
+			for range pauses - 1 {
+				prim.Pause()
+			}
 			if head.Load() != nil {
 				v.luck = min(v.luck+1, 4*stealPrice)
 				return true
@@ -300,6 +320,7 @@ func (p *pace) watch(v *vigil, head *prim.Pointer[Task], rang bool) bool {
 			from = now
 		default:
 			p.missed()
+			v.stream = 0
 			if patience == stealFor {
 				p.lost(now)
 			}

@@ -59,7 +59,7 @@ func (p *pool) get(waits bool) *Task {
 func (p *pool) ready(t *Task) *Task {
 	if t.waiter == nil {
 		if !p.bubbled && bubble.Here() {
-			p.push(t)
+			p.push(t, t)
 			t = &Task{waiter: &waiter{gate: new(sync.Mutex)}}
 			t.gate.Lock()
 			t.state.Store(parked)
@@ -95,7 +95,7 @@ func (p *pool) put(t *Task) {
 	t.Run, t.Sink = nil, nil
 	if t.Posted {
 		t.Posted, t.Counted = false, false
-		p.push(t)
+		p.push(t, t)
 		return
 	}
 	w := t.waiter
@@ -103,16 +103,17 @@ func (p *pool) put(t *Task) {
 		w.End, w.Err = Returned, nil
 	}
 	if !w.hot && w.gate == nil { // one with a gate is for one wait only
-		p.push(t)
+		p.push(t, t)
 	}
 	p.out.Add(-1)
 }
 
-func (p *pool) push(t *Task) {
+// push gives back a chain of free Tasks.
+func (p *pool) push(first, last *Task) {
 	for {
 		top := p.back.Load()
-		t.next = top
-		if p.back.CompareAndSwap(top, t) {
+		last.next = top
+		if p.back.CompareAndSwap(top, first) {
 			return
 		}
 	}

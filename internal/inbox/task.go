@@ -40,6 +40,7 @@ type Task struct {
 	next, prev *Task // in head's chain and in the pool: next; in the list: both, guarded by Inbox.mu
 
 	*waiter // nil if nobody has ever waited for this Task
+	*batch  // nil if this is one closure
 
 	// state is how far the wait for this Task has come.
 	//
@@ -95,6 +96,14 @@ const (
 // Over reports whether the wait for the Task has ended.
 func (t *Task) Over() bool { return t.state.Load() == over }
 
+// Weight is how many closures one Run may call.
+func (t *Task) Weight() uint64 {
+	if t.batch != nil {
+		return uint64(t.chunk)
+	}
+	return 1
+}
+
 // Finish hands the end of a Task to whoever waits for it. Nothing of the Task
 // may be used by the caller afterwards, unless Posted is set. It reports whether
 // it has woken the waiter.
@@ -106,7 +115,9 @@ func (t *Task) Finish(end End, err error) (rang bool) {
 		sink.Finish(end, err)
 		return false
 	case t.Posted:
-		t.Run = nil
+		if t.batch == nil {
+			t.Run = nil
+		}
 		return false
 	case end != Returned:
 		t.End, t.Err = end, err

@@ -1,0 +1,170 @@
+package inbox
+
+import "github.com/ste-go/ste/internal/prim"
+
+// A batch is what a Task has that stands for a run of posted closures.
+//
+// A closure that nobody waits for needs nothing but its place in the order, so
+// it does not get a Task of its own: it is added to the batch that was queued
+// last, as long as the worker has not come to that. A Task for each costs a
+// cache line that travels to the worker and back, and was five times slower.
+type batch struct {
+	// fs are the closures. Posters add to it under posts.mu while the batch is
+	// posts.open. Then it belongs to the worker, and to drop from the first
+	// closure that drop claims.
+	fs []func()
+
+	chunk int // how many of fs one run calls; immutable
+
+	// claimed is how many of fs have been claimed, by the worker one by one and
+	// by drop all at once; it may pass len(fs).
+	claimed prim.Count
+}
+
+// Chunk is how many closures of a batch Next hands out as one Task, at most.
+const Chunk = 15
+
+// run is the Run of a batch's Task. A closure that panics or calls
+// runtime.Goexit ends run, and Next hands out the rest.
+func (b *batch) run() {
+	for range b.chunk {
+		i := int(b.claimed.Add(1)) - 1
+		if i >= len(b.fs) {
+			return
+		}
+		f := b.fs[i]
+		b.fs[i] = nil
+		f()
+	}
+}
+
+// keepPosts is the capacity up to which a batch is used again, in closures. It
+// covers what comes in while the worker sleeps or runs a short task; a burst's
+// memory is left to the garbage collector.
+const keepPosts = 1024
+
+// posts are an Inbox's batches.
+type posts struct {
+	mu prim.Mutex
+	// Guarded by mu.
+	open *Task // queued, and the worker has not come to it; nil if there is none
+
+	// free is one empty batch, or nil. Stored by the worker, taken by posters.
+	free prim.Pointer[Task]
+
+	// running is the batch that the worker has come to. Written by the worker
+	// under Inbox.mu; read by it and, under Inbox.mu, by drop.
+	running *Task
+}
+
+// Post queues f for nobody.
+func (q *Inbox) Post(f func()) Verdict {
+	p := &q.posts
+	p.mu.Lock()
+	if q.head.Load() == closed {
+		p.mu.Unlock()
+		return Closed
+	}
+	if t := p.open; t != nil {
+		t.fs = append(t.fs, f)
+		p.mu.Unlock()
+		return Accepted
+	}
+	t := p.free.Swap(nil)
+	if t == nil {
+		t = newBatch(q.pool.bubbled)
+	}
+	t.fs = append(t.fs, f)
+	did := q.push(t)
+	if did == refused {
+		t.fs = nil
+	} else {
+		p.open = t
+	}
+	p.mu.Unlock()
+	switch did {
+	case refused:
+		return Closed
+	case wake:
+		q.bell.Ring()
+	}
+	return Accepted
+}
+
+func newBatch(bubbled bool) *Task {
+	t := &Task{batch: &batch{chunk: Chunk}, Posted: true}
+	if bubbled {
+		t.chunk = 1 // there only the worker itself may drop what is queued, in between
+	}
+	t.Run = t.batch.run
+	return t
+}
+
+// seal makes the next Post open another batch, behind what is queued now.
+func (q *Inbox) seal() {
+	q.posts.mu.Lock()
+	q.posts.open = nil
+	q.posts.mu.Unlock()
+}
+
+// begin makes t the batch that runs. The worker calls it, under Inbox.mu.
+func (p *posts) begin(t *Task) {
+	p.close(t)
+	p.running = t
+}
+
+// close ends the adding to t.
+func (p *posts) close(t *Task) {
+	p.mu.Lock()
+	if p.open == t {
+		p.open = nil
+	}
+	p.mu.Unlock()
+}
+
+// next returns the batch that runs if there is something left of it. The worker
+// calls it.
+func (p *posts) next() *Task {
+	if t := p.running; t != nil && t.claimed.Load() < int64(len(t.fs)) {
+		return t
+	}
+	return nil
+}
+
+// finish ends the batch that runs, of which nothing is left. The worker calls it,
+// under Inbox.mu.
+func (p *posts) finish() {
+	t := p.running
+	if t == nil {
+		return
+	}
+	p.running = nil
+	if cap(t.fs) <= keepPosts {
+		t.fs = t.fs[:0]
+		t.claimed.Store(0)
+		p.free.Store(t)
+	}
+}
+
+// drop claims what is left of the batch that runs, and returns how many that
+// were. The caller holds Inbox.mu.
+func (p *posts) drop() int {
+	if p.running == nil {
+		return 0
+	}
+	return p.running.clear()
+}
+
+// discard is drop for a batch that was taken out of the queue.
+func (p *posts) discard(t *Task) int {
+	p.close(t)
+	return t.clear()
+}
+
+// clear claims what is left of a batch that is open no more.
+func (b *batch) clear() int {
+	n := len(b.fs)
+	from := min(int(b.claimed.Swap(int64(n))), n)
+	clear(b.fs[from:]) // T7: the worker may be in a task that never ends
+	return n - from
+}

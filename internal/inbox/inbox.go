@@ -54,9 +54,11 @@ type Inbox struct {
 	// counted is how many counted Tasks are queued. Put adds before it queues, and
 	// who takes a Task out subtracts after. Unused without a limit.
 	counted prim.Count
-	// The worker's own.
-	vigil vigil
-	_     [line - 56]byte
+	vigil   vigil // the worker's own
+	// running is the batch that the worker has come to. Written by the worker
+	// under mu; read by it and, under mu, by Drop.
+	running *Task
+	_       [line - 64]byte
 
 	pool  pool
 	posts posts
@@ -252,15 +254,15 @@ func (q *Inbox) Cancel(t *Task) bool {
 // that the worker slept. Only the worker may call it.
 func (q *Inbox) Next(after After) (t *Task, slept bool) {
 	for {
-		if t = q.posts.next(); t != nil {
+		if t = q.rest(); t != nil {
 			return t, slept
 		}
 		q.mu.Lock()
-		q.posts.finish()
+		q.finish()
 		t = q.pop()
 		end := t == nil && q.head.Load() == closed
 		if t != nil && t.batch != nil {
-			q.posts.begin(t)
+			q.begin(t)
 			q.mu.Unlock()
 			continue
 		}
@@ -325,7 +327,10 @@ func (q *Inbox) Closed() bool { return q.head.Load() == closed }
 // Dropped with err. It returns how many there were.
 func (q *Inbox) Drop(err error) int {
 	q.mu.Lock()
-	n := q.posts.drop()
+	n := 0
+	if q.running != nil {
+		n = q.running.clear()
+	}
 	q.flush()
 	t := q.first
 	q.first, q.last = nil, nil

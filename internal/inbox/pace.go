@@ -287,7 +287,7 @@ func (p *pace) watch(v *vigil, head *prim.Pointer[Task], after After) bool {
 	switch {
 	case p.wait == Spin:
 	case after == Posted && v.stream >= streamLeast:
-		patience, pauses = spinFor/2, looks
+		patience, pauses = spinFor/2, looks*12
 	case arm&spinning == 0:
 		return false
 	case after != Rang:
@@ -301,7 +301,7 @@ func (p *pace) watch(v *vigil, head *prim.Pointer[Task], after After) bool {
 		return false
 	}
 	for from := int64(0); ; {
-		for range looks / pauses {
+		for range max(looks/pauses, 1) {
 			for range pauses - 1 {
 				prim.Pause()
 			}

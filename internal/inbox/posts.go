@@ -19,6 +19,8 @@ type batch struct {
 	// claimed is how many of fs have been claimed, by the worker one by one and
 	// by drop all at once; it may pass len(fs).
 	claimed prim.Count
+
+	_ [line - 40]byte // one batch is filled while another is run
 }
 
 // Chunk is how many closures of a batch Next hands out as one Task, at most.
@@ -38,10 +40,10 @@ func (b *batch) run() {
 	}
 }
 
-// keepPosts is the capacity up to which a batch is used again, in closures. It
-// covers what comes in while the worker sleeps or runs a short task; a burst's
-// memory is left to the garbage collector.
-const keepPosts = 1024
+// batchMost is how many closures a batch holds at most, 8 KiB of them. It is
+// large enough that beginning a batch costs nothing for each of them, and small
+// enough that the one batch kept for later does not matter.
+const batchMost = 1024
 
 // posts are an Inbox's batches.
 type posts struct {
@@ -51,10 +53,6 @@ type posts struct {
 
 	// free is one empty batch, or nil. Stored by the worker, taken by posters.
 	free prim.Pointer[Task]
-
-	// running is the batch that the worker has come to. Written by the worker
-	// under Inbox.mu; read by it and, under Inbox.mu, by drop.
-	running *Task
 }
 
 // Post queues f for nobody.
@@ -65,7 +63,7 @@ func (q *Inbox) Post(f func()) Verdict {
 		p.mu.Unlock()
 		return Closed
 	}
-	if t := p.open; t != nil {
+	if t := p.open; t != nil && len(t.fs) < batchMost {
 		t.fs = append(t.fs, f)
 		p.mu.Unlock()
 		return Accepted
@@ -107,10 +105,10 @@ func (q *Inbox) seal() {
 	q.posts.mu.Unlock()
 }
 
-// begin makes t the batch that runs. The worker calls it, under Inbox.mu.
-func (p *posts) begin(t *Task) {
-	p.close(t)
-	p.running = t
+// begin makes t the batch that runs. The worker calls it, under mu.
+func (q *Inbox) begin(t *Task) {
+	q.posts.close(t)
+	q.running = t
 }
 
 // close ends the adding to t.
@@ -122,40 +120,30 @@ func (p *posts) close(t *Task) {
 	p.mu.Unlock()
 }
 
-// next returns the batch that runs if there is something left of it. The worker
+// rest returns the batch that runs if there is something left of it. The worker
 // calls it.
-func (p *posts) next() *Task {
-	if t := p.running; t != nil && t.claimed.Load() < int64(len(t.fs)) {
+func (q *Inbox) rest() *Task {
+	if t := q.running; t != nil && t.claimed.Load() < int64(len(t.fs)) {
 		return t
 	}
 	return nil
 }
 
 // finish ends the batch that runs, of which nothing is left. The worker calls it,
-// under Inbox.mu.
-func (p *posts) finish() {
-	t := p.running
+// under mu.
+func (q *Inbox) finish() {
+	t := q.running
 	if t == nil {
 		return
 	}
-	p.running = nil
-	if cap(t.fs) <= keepPosts {
-		t.fs = t.fs[:0]
-		t.claimed.Store(0)
-		p.free.Store(t)
-	}
+	q.running = nil
+	t.fs = t.fs[:0]
+	t.claimed.Store(0)
+	q.posts.free.Store(t)
 }
 
-// drop claims what is left of the batch that runs, and returns how many that
-// were. The caller holds Inbox.mu.
-func (p *posts) drop() int {
-	if p.running == nil {
-		return 0
-	}
-	return p.running.clear()
-}
-
-// discard is drop for a batch that was taken out of the queue.
+// discard claims all of a batch that was taken out of the queue, and returns how
+// many closures that were.
 func (p *posts) discard(t *Task) int {
 	p.close(t)
 	return t.clear()

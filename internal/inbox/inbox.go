@@ -30,10 +30,11 @@ const (
 // Its parts lie on cache lines of their own by who writes them: everyone, the
 // worker, the submitters.
 type Inbox struct {
-	limit int64 // most counted Tasks queued at once, 0 for any; immutable
-	bell  prim.Bell
-	pace  pace
-	_     [line - 40]byte
+	limit   int64 // most counted Tasks queued at once, 0 for any; immutable
+	bubbled bool  // made inside a synctest bubble; immutable
+	bell    prim.Bell
+	pace    pace
+	_       [line - 48]byte
 
 	// head is the newest Task that has come in; next leads from there to the
 	// older ones. nil if none has, asleep if none has and the worker sleeps or is
@@ -58,7 +59,9 @@ type Inbox struct {
 	// running is the batch that the worker has come to. Written by the worker
 	// under mu; read by it and, under mu, by Drop.
 	running *Task
-	_       [line - 64]byte
+	// free are at most two empty batches, linked by next. Put there by the worker,
+	// taken by posters under posts.mu.
+	free prim.Pointer[Task]
 
 	pool  pool
 	posts posts
@@ -88,8 +91,7 @@ type Config struct {
 
 // New makes an Inbox.
 func New(c Config) *Inbox {
-	q := &Inbox{limit: int64(c.Limit), bell: prim.NewBell()}
-	q.pool.bubbled = c.Bubbled
+	q := &Inbox{limit: int64(c.Limit), bubbled: c.Bubbled, bell: prim.NewBell()}
 	if c.Bubbled {
 		c.Wait = Park // a bubble's clock stands still while somebody spins
 	}
@@ -102,7 +104,7 @@ func (q *Inbox) Limited() bool { return q.limit > 0 }
 
 // Get returns an empty Task for Put. waits says that the caller will Wait for it.
 func (q *Inbox) Get(waits bool) *Task {
-	return q.pool.get(waits)
+	return q.pool.get(waits, q.bubbled)
 }
 
 // Recycle takes back a Task that is out of the queue and finished with.

@@ -72,9 +72,9 @@ const (
 type pace struct {
 	wait Wait // immutable
 
-	// arm is the way to wait in force. Written by whoever holds mu, and by the
-	// side that finds itself with one processor (to parking). Read by both sides
-	// before each wait.
+	// arm is the way to wait in force. Written by whoever holds meter.mu, or with
+	// Spin by the side that finds that the number of processors has changed. Read
+	// by both sides before each wait.
 	arm prim.Word
 
 	// gap is the smoothed length of the worker's sleeps, in ns. Written by the
@@ -87,12 +87,12 @@ type pace struct {
 // A vigil is what the worker remembers of its own waiting. It lies apart from the
 // pace, which the callers read.
 type vigil struct {
-	luck   int   // tasks that came in while the worker spun, as long as they can be spent
-	tried  bool  // the worker has spun for stealFor in this trial
-	sleeps uint8 // modulo 256
+	luck int32 // tasks that came in while the worker spun, as long as they can be spent
 	// stream is how often in a row a sleep after a posted task was so short that
 	// spinning would have saved it.
-	stream int
+	stream uint32
+	tried  bool  // the worker has spun for stealFor in this trial
+	sleeps uint8 // modulo 256
 }
 
 // A meter is what the pace has measured. Times in ns.
@@ -100,12 +100,12 @@ type meter struct {
 	mu prim.Mutex // only ever tried, never waited for
 	// Guarded by mu.
 	cost   [2]int64 // smoothed round trip of each arm
-	n      int      // round trips measured since the arm changed
-	sum    int64    // of the trial's
+	sum    int64    // of the trial's round trips
 	began  int64    // when the trial did
 	length int64    // of the last trial
 	next   int64    // when the next may begin
-	fails  uint     // trials lost in a row
+	n      int32    // round trips measured since the arm changed
+	fails  uint32   // trials lost in a row
 }
 
 func (p *pace) init(w Wait) {
@@ -114,7 +114,7 @@ func (p *pace) init(w Wait) {
 	case Adaptive:
 		p.meter = new(meter)
 	case Spin:
-		p.arm.Store(spinning)
+		p.spin()
 	}
 }
 
@@ -232,8 +232,22 @@ func (p *pace) change(arm uint32) {
 // nothing can happen while somebody spins.
 func several() bool { return runtime.GOMAXPROCS(0) > 1 }
 
+// spin is the arm of Spin: spinning, unless there is one processor only.
+func (p *pace) spin() {
+	arm := uint32(parking)
+	if several() {
+		arm = spinning
+	}
+	if p.arm.Load() != arm {
+		p.arm.Store(arm)
+	}
+}
+
 // missed is called by a side that has spun for nothing.
 func (p *pace) missed() {
+	if p.wait == Spin {
+		p.spin()
+	}
 	if p.wait == Adaptive && !several() && p.mu.TryLock() {
 		p.rest(parking, prim.Now())
 		p.mu.Unlock()
@@ -254,6 +268,9 @@ func (p *pace) lost(now int64) {
 // sleep notes when the worker falls asleep, at least every fourth time, and
 // returns that for wake.
 func (p *pace) sleep(v *vigil, after After) (from int64) {
+	if p.wait == Spin {
+		p.spin() // GOMAXPROCS may have changed
+	}
 	if v.sleeps++; p.wait == Adaptive && (after == Posted || v.sleeps%4 == 1) {
 		from = prim.Now()
 	}
@@ -286,6 +303,9 @@ func (p *pace) watch(v *vigil, head *prim.Pointer[Task], after After) bool {
 	patience, pauses := int64(spinFor), 1
 	switch {
 	case p.wait == Spin:
+		if arm&spinning == 0 {
+			return false
+		}
 	case after == Posted && v.stream >= streamLeast:
 		patience, pauses = spinFor/2, looks*12
 	case arm&spinning == 0:

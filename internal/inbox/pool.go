@@ -1,7 +1,6 @@
 package inbox
 
 import (
-	"sync"
 	"weak"
 
 	"github.com/ste-go/ste/internal/bubble"
@@ -16,8 +15,6 @@ const keep = 64
 // A pool holds an Inbox's free Tasks. It is the Thread's own: what was made in a
 // synctest bubble must not be used outside, so nothing is shared between Threads.
 type pool struct {
-	bubbled bool // the Thread was made inside a synctest bubble; immutable
-
 	// out is how many Tasks that are waited for are out, from get to put. The
 	// caller that takes it from 0 to 1 may use hot, and it alone: everyone before
 	// has given back. So a lone caller needs no more than this counter.
@@ -37,13 +34,13 @@ type pool struct {
 	spare weak.Pointer[Task]
 }
 
-func (p *pool) get(waits bool) *Task {
+func (p *pool) get(waits, bubbled bool) *Task {
 	if !waits {
 		return p.pop()
 	}
 	if p.out.Add(1) == 1 {
 		if p.hot == nil {
-			t := p.ready(new(Task))
+			t := p.ready(new(Task), bubbled)
 			if t.gate != nil {
 				return t
 			}
@@ -52,15 +49,16 @@ func (p *pool) get(waits bool) *Task {
 		p.hot.state.Store(pending)
 		return p.hot
 	}
-	return p.ready(p.pop())
+	return p.ready(p.pop(), bubbled)
 }
 
-// ready makes t one that can be waited for, or returns another.
-func (p *pool) ready(t *Task) *Task {
+// ready makes t one that can be waited for, or returns another. bubbled says that
+// the Inbox was made in a bubble.
+func (p *pool) ready(t *Task, bubbled bool) *Task {
 	if t.waiter == nil {
-		if !p.bubbled && bubble.Here() {
+		if !bubbled && bubble.Here() {
 			p.push(t, t)
-			t = &Task{waiter: &waiter{gate: new(sync.Mutex)}}
+			t = &Task{waiter: &waiter{gate: new(prim.Mutex)}}
 			t.gate.Lock()
 			t.state.Store(parked)
 			return t

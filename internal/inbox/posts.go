@@ -50,9 +50,6 @@ type posts struct {
 	mu prim.Mutex
 	// Guarded by mu.
 	open *Task // queued, and the worker has not come to it; nil if there is none
-
-	// free is one empty batch, or nil. Stored by the worker, taken by posters.
-	free prim.Pointer[Task]
 }
 
 // Post queues f for nobody.
@@ -68,9 +65,11 @@ func (q *Inbox) Post(f func()) Verdict {
 		p.mu.Unlock()
 		return Accepted
 	}
-	t := p.free.Swap(nil)
+	t := q.free.Swap(nil)
 	if t == nil {
-		t = newBatch(q.pool.bubbled)
+		t = newBatch(q.bubbled)
+	} else if t.next != nil {
+		q.free.CompareAndSwap(nil, t.next) // if the worker has brought one, two are enough
 	}
 	t.fs = append(t.fs, f)
 	did := q.push(t)
@@ -139,7 +138,10 @@ func (q *Inbox) finish() {
 	q.running = nil
 	t.fs = t.fs[:0]
 	t.claimed.Store(0)
-	q.posts.free.Store(t)
+	if old := q.free.Load(); old == nil || old.next == nil {
+		t.next = old
+		q.free.CompareAndSwap(old, t)
+	}
 }
 
 // discard claims all of a batch that was taken out of the queue, and returns how

@@ -19,4 +19,8 @@ func TestLayout(t *testing.T) {
 	require.EqualValues(t, line, unsafe.Offsetof(q.head))
 	require.EqualValues(t, 2*line, unsafe.Offsetof(q.mu))
 	require.EqualValues(t, 3*line, unsafe.Offsetof(q.pool))
+	require.EqualValues(t, 4*line, unsafe.Sizeof(q)) // a size whose objects begin on a line
+	require.EqualValues(t, line, unsafe.Sizeof(batch{}))
+	require.LessOrEqual(t, unsafe.Sizeof(waiter{}), uintptr(line))
+	require.LessOrEqual(t, unsafe.Sizeof(meter{}), uintptr(line))
 }

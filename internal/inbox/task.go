@@ -2,7 +2,6 @@ package inbox
 
 import (
 	"context"
-	"sync"
 
 	"github.com/ste-go/ste/internal/prim"
 )
@@ -64,13 +63,14 @@ type Task struct {
 
 // A waiter is what a Task has that is waited for.
 type waiter struct {
-	Frame any  // kept when the Task is reused: see ste.Call
-	hot   bool // it is the pool's hot Task; immutable
+	Frame any // kept when the Task is reused: see ste.Call
 
 	// How the Task ended, if the closure did not just return: written by Finish,
 	// read after Wait.
-	End End
 	Err error
+	End End
+
+	hot bool // it is the pool's hot Task; immutable
 
 	// The submitter's: how often the Task was used, modulo 256; the way to wait
 	// when it was queued; and when that was, if it is measured, else 0.
@@ -84,7 +84,7 @@ type waiter struct {
 	// gate stands in for bell where the waiter is in a synctest bubble and the
 	// Inbox is not: a channel made there may not be touched from outside, a
 	// mutex may. It is locked from the start; Finish unlocks it.
-	gate *sync.Mutex
+	gate *prim.Mutex
 }
 
 const (

@@ -393,42 +393,64 @@ func TestT12CancelRace(t *testing.T) {
 	t.Logf("ran %d, gave up %d", ran, gaveUp)
 }
 
-// T15: a Thread that has nothing to do uses no CPU time; Submit, SubmitContext,
-// Post, Call and Tagged access allocate nothing themselves.
+// T15: in steady state Submit, SubmitContext, Post, Call and Tagged access
+// allocate nothing themselves, with one processor and with two.
 func TestT15Allocations(t *testing.T) {
 	if ste.RaceEnabled {
 		t.Log("the race detector allocates; counted without it")
 		return
 	}
-	th := start(t)
-	f := func() {}
-	g := func() (int, error) { return 1, nil }
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	posts := 0
-	for name, op := range map[string]func(){
-		"Submit":        func() { th.Submit(f) },
-		"SubmitContext": func() { th.SubmitContext(ctx, f) },
-		// Steady state: the Thread keeps up. A backlog that grows needs memory.
-		"Post": func() {
-			th.Post(f)
-			if posts++; posts%16 == 0 {
-				th.Submit(f)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, procs := range []int{1, 2} {
+		for name, wait := range strategies {
+			runtime.GOMAXPROCS(procs)
+			th := start(t, ste.WithWaitStrategy(wait))
+			f := func() {}
+			g := func() (int, error) { return 1, nil }
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			th.Submit(f)
+			posts := 0
+			for call, op := range map[string]func(){
+				"Submit":        func() { th.Submit(f) },
+				"SubmitContext": func() { th.SubmitContext(ctx, f) },
+				// Steady state: the Thread keeps up. A backlog that grows needs memory.
+				"Post": func() {
+					th.Post(f)
+					if posts++; posts%16 == 0 {
+						th.Submit(f)
+					}
+				},
+				"Call": func() { ste.Call(th, g) },
+			} {
+				require.Zero(t, allocations(1000, op), "%s, %s, GOMAXPROCS %d", call, name, procs)
 			}
-		},
-		"Call": func() { ste.Call(th, g) },
-	} {
-		require.Zero(t, testing.AllocsPerRun(1000, op), name)
-	}
-	th.Submit(func() {
-		v := ste.NewTagged(1)
-		for name, op := range map[string]func(){
-			"Submit in place": func() { th.Submit(f) },
-			"Tagged.Get":      func() { v.Get() },
-			"Tagged.Ptr":      func() { *v.Ptr()++ },
-			"Current":         func() { ste.Current() },
-		} {
-			require.Zero(t, testing.AllocsPerRun(1000, op), name)
+			th.Submit(func() {
+				v := ste.NewTagged(1)
+				for call, op := range map[string]func(){
+					"Submit in place": func() { th.Submit(f) },
+					"Tagged.Get":      func() { v.Get() },
+					"Tagged.Ptr":      func() { *v.Ptr()++ },
+					"Current":         func() { ste.Current() },
+				} {
+					require.Zero(t, allocations(1000, op), "%s, GOMAXPROCS %d", call, procs)
+				}
+			})
 		}
-	})
+	}
+}
+
+// allocations is how many allocations f makes in each of n calls, rounded down:
+// a testing.AllocsPerRun that leaves GOMAXPROCS alone.
+func allocations(n uint64, f func()) uint64 {
+	for range 100 {
+		f()
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range n {
+		f()
+	}
+	runtime.ReadMemStats(&after)
+	return (after.Mallocs - before.Mallocs) / n
 }

@@ -123,18 +123,21 @@ func TestWithNameOSThread(t *testing.T) {
 	}
 }
 
-// T15: an idle Thread uses no CPU time.
+// T15: idle Threads use no CPU time, however many they are.
 func TestT15IdleUsesNoCPU(t *testing.T) {
-	const n = 20
+	n := 1000
+	if testing.Short() {
+		n = 50
+	}
 	tids := make([]uint64, n)
 	for i := range tids {
 		th := start(t)
 		tids[i] = tidOf(t, th)
 	}
-	time.Sleep(20 * time.Millisecond)
+	time.Sleep(100 * time.Millisecond)
 	before := cpuTicks(t, tids)
 	time.Sleep(time.Second)
-	require.LessOrEqual(t, cpuTicks(t, tids)-before, 1, "ticks of 10 ms, %d Threads idle for a second", n)
+	require.LessOrEqual(t, cpuTicks(t, tids)-before, 2, "ticks of 10 ms, %d Threads idle for a second", n)
 }
 
 // cpuTicks adds fields 14 and 15 (user and system time) of the threads' stats.

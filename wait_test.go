@@ -1,0 +1,168 @@
+package ste_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ste-go/ste"
+)
+
+var strategies = map[string]ste.WaitStrategy{
+	"adaptive": ste.WaitAdaptive,
+	"park":     ste.WaitPark,
+	"spin":     ste.WaitSpin,
+}
+
+// Many goroutines submit and post to one Thread, in every wait strategy: all of
+// it runs, each goroutine's in order.
+func TestFanIn(t *testing.T) {
+	for name, wait := range strategies {
+		for _, senders := range []int{8, 64} {
+			th := start(t, ste.WithWaitStrategy(wait))
+			per := max(rounds(40)/senders, 20)
+			last := make([]int, senders) // on the Thread
+			ran := 0
+			var fs []func()
+			for s := range senders {
+				fs = append(fs, func() {
+					for i := range per {
+						n := 4*i + 1
+						next := func(n int) func() {
+							return func() {
+								if last[s] != n-1 {
+									t.Errorf("%s: %d after %d", name, n, last[s])
+								}
+								last[s] = n
+								ran++
+							}
+						}
+						th.Post(next(n))
+						ste.Async(th, func() (int, error) { next(n + 1)(); return 0, nil })
+						th.Post(next(n + 2))
+						th.Submit(next(n + 3))
+					}
+				})
+			}
+			together(t, fs...)
+			require.NoError(t, th.Close())
+			require.Equal(t, 4*per*senders, ran, "%s, %d senders", name, senders)
+		}
+	}
+}
+
+// A Thread with a large backlog, or in the middle of it, still lets a
+// cancellation, a Shutdown and a Close through.
+func TestLargeBacklog(t *testing.T) {
+	const backlog = 100_000
+	for name, wait := range strategies {
+		th := start(t, ste.WithWaitStrategy(wait))
+		step := make(chan struct{})
+		ran := 0
+		for i := range backlog {
+			require.NoError(t, th.Post(func() {
+				if ran++; i%1000 == 7 {
+					<-step
+				}
+			}))
+		}
+		step <- struct{}{} // it is in the middle of a batch, and stays there
+
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(time.Millisecond, cancel)
+		returned, _ := within(t, func() {
+			require.ErrorIs(t, th.SubmitContext(ctx, func() { t.Error("ran") }), context.Canceled)
+		})
+		require.True(t, returned)
+
+		why := errors.New("enough")
+		ended, stop := context.WithCancelCause(context.Background())
+		stop(why)
+		err := th.Shutdown(ended)
+		require.ErrorIs(t, err, why)
+		close(step)
+		await(t, th.Done())
+		require.ErrorIs(t, th.Post(func() {}), ste.ErrClosed)
+		require.Less(t, ran, backlog, "%s: nothing was dropped", name)
+		require.ErrorContains(t, err, fmt.Sprintf("queued tasks dropped: %d;", backlog-ran), name)
+	}
+}
+
+// GOMAXPROCS may change while callers wait: nobody hangs, and with one processor
+// nobody spins for long.
+func TestGOMAXPROCSChanges(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, wait := range strategies {
+		th := start(t, ste.WithWaitStrategy(wait))
+		var stop atomic.Bool
+		var ran, called atomic.Int64
+		var callers sync.WaitGroup
+		for range 3 {
+			callers.Go(func() {
+				for !stop.Load() {
+					called.Add(1)
+					th.Submit(func() { ran.Add(1) })
+				}
+			})
+		}
+		for i := range max(rounds(2000), 20) {
+			runtime.GOMAXPROCS(1 + i%3)
+			at := ran.Load()
+			for until := time.Now().Add(10 * time.Second); ran.Load() < at+20; {
+				require.True(t, time.Now().Before(until), "stuck")
+				time.Sleep(100 * time.Microsecond)
+			}
+		}
+		stop.Store(true)
+		callers.Wait()
+		require.Equal(t, called.Load(), ran.Load())
+	}
+}
+
+// With one processor no strategy spins: a round trip takes two switches between
+// threads, not a spinning side's patience.
+func TestOneProcessorNeverSpins(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	park := start(t, ste.WithWaitStrategy(ste.WaitPark))
+	spin := start(t, ste.WithWaitStrategy(ste.WaitSpin))
+	f := func() {}
+	trip := func(th *ste.Thread) time.Duration {
+		best := time.Hour
+		for range 20 {
+			begun := time.Now()
+			for range 50 {
+				th.Submit(f)
+			}
+			best = min(best, time.Since(begun))
+		}
+		return best
+	}
+	require.Less(t, trip(spin), 3*trip(park))
+}
+
+// New and Close in a loop leave no goroutine, no OS thread and no memory behind.
+func TestNewCloseLeaksNothing(t *testing.T) {
+	cycle := func() {
+		th, err := ste.New()
+		require.NoError(t, err)
+		require.NoError(t, th.Submit(func() {}))
+		require.NoError(t, th.Close())
+	}
+	for range 100 {
+		cycle()
+	}
+	before, goroutines := memory(), runtime.NumGoroutine()
+	for range max(rounds(100), 500) {
+		cycle()
+	}
+	require.True(t, ste.Collect(func() bool {
+		return runtime.NumGoroutine() <= goroutines && memory().HeapAlloc < before.HeapAlloc+1<<18
+	}), "goroutines %d, then %d; heap %d, then %d", goroutines, runtime.NumGoroutine(), before.HeapAlloc, memory().HeapAlloc)
+}

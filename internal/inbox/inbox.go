@@ -34,7 +34,10 @@ type Inbox struct {
 	bubbled bool  // made inside a synctest bubble; immutable
 	bell    prim.Bell
 	pace    pace
-	_       [line - 48]byte
+	// counted is how many counted Tasks are queued. Put adds before it queues, and
+	// who takes a Task out subtracts after. Unused without a limit.
+	counted prim.Count
+	_       [line - 56]byte
 
 	// head is the newest Task that has come in; next leads from there to the
 	// older ones. nil if none has, asleep if none has and the worker sleeps or is
@@ -52,16 +55,12 @@ type Inbox struct {
 	mu prim.Mutex
 	// Guarded by mu: what flush has taken over from head, oldest first.
 	first, last *Task
-	// counted is how many counted Tasks are queued. Put adds before it queues, and
-	// who takes a Task out subtracts after. Unused without a limit.
-	counted prim.Count
-	vigil   vigil // the worker's own
+	vigil       vigil // the worker's own
 	// running is the batch that the worker has come to. Written by the worker
 	// under mu; read by it and, under mu, by Drop.
 	running *Task
-	// free are at most two empty batches, linked by next. Put there by the worker,
-	// taken by posters under posts.mu.
-	free prim.Pointer[Task]
+	// free are empty batches or nil. Put there by the worker, taken by posters.
+	free [2]prim.Pointer[Task]
 
 	pool  pool
 	posts posts
@@ -130,12 +129,14 @@ func (q *Inbox) Put(t *Task) Verdict {
 			}
 		}
 	}
+	var did int
 	if t.Posted {
-		q.seal() // t must not be overtaken by what its sender posts next
+		did = q.pushSealed(t)
 	} else {
 		q.pace.start(t)
+		did = q.push(t)
 	}
-	switch q.push(t) {
+	switch did {
 	case refused:
 		q.uncount(t)
 		return Closed

@@ -65,11 +65,12 @@ func (q *Inbox) Post(f func()) Verdict {
 		p.mu.Unlock()
 		return Accepted
 	}
-	t := q.free.Swap(nil)
+	t := q.free[0].Swap(nil)
+	if t == nil {
+		t = q.free[1].Swap(nil)
+	}
 	if t == nil {
 		t = newBatch(q.bubbled)
-	} else if t.next != nil {
-		q.free.CompareAndSwap(nil, t.next) // if the worker has brought one, two are enough
 	}
 	t.fs = append(t.fs, f)
 	did := q.push(t)
@@ -97,11 +98,14 @@ func newBatch(bubbled bool) *Task {
 	return t
 }
 
-// seal makes the next Post open another batch, behind what is queued now.
-func (q *Inbox) seal() {
+// pushSealed is push for a Task beside the batches: what is posted after it goes
+// to a batch behind it. In one step, or another poster's batch could come in
+// before t and the next post of t's sender join that.
+func (q *Inbox) pushSealed(t *Task) int {
 	q.posts.mu.Lock()
+	defer q.posts.mu.Unlock()
 	q.posts.open = nil
-	q.posts.mu.Unlock()
+	return q.push(t)
 }
 
 // begin makes t the batch that runs. The worker calls it, under mu.
@@ -138,9 +142,8 @@ func (q *Inbox) finish() {
 	q.running = nil
 	t.fs = t.fs[:0]
 	t.claimed.Store(0)
-	if old := q.free.Load(); old == nil || old.next == nil {
-		t.next = old
-		q.free.CompareAndSwap(old, t)
+	if !q.free[0].CompareAndSwap(nil, t) {
+		q.free[1].CompareAndSwap(nil, t)
 	}
 }
 

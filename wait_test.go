@@ -27,7 +27,7 @@ func TestFanIn(t *testing.T) {
 	for name, wait := range strategies {
 		for _, senders := range []int{8, 64} {
 			th := start(t, ste.WithWaitStrategy(wait))
-			per := max(rounds(40)/senders, 20)
+			per := max(rounds(4)/senders, 20)
 			last := make([]int, senders) // on the Thread
 			ran := 0
 			var fs []func()

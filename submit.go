@@ -198,7 +198,10 @@ func (c *core) post(f func(), sink inbox.Sink, counted bool) error {
 		return refusal(c.inbox.Post(f))
 	}
 	task := c.inbox.Get(false)
-	task.Run, task.Sink, task.Posted, task.Counted = f, sink, true, counted
+	task.Run, task.Posted, task.Counted = f, true, counted
+	if sink != nil {
+		task.Sink(sink)
+	}
 	err := c.put(task)
 	if err != nil {
 		c.inbox.Recycle(task)

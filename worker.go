@@ -248,10 +248,10 @@ func (w *worker) endTask(t *inbox.Task, how inbox.End, pe *PanicError) {
 		return
 	}
 	w.after = inbox.Posted
-	sink := t.Sink
+	sunk := t.Sunk
 	t.Finish(how, err)
 	w.inbox.Recycle(t)
-	if pe != nil && sink == nil {
+	if pe != nil && !sunk {
 		w.handle(pe)
 	}
 }

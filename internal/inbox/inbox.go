@@ -12,6 +12,7 @@
 package inbox
 
 import (
+	"github.com/ste-go/ste/internal/bubble"
 	"github.com/ste-go/ste/internal/prim"
 )
 
@@ -51,6 +52,11 @@ type Inbox struct {
 	// Put's exchange publishes the Task; whoever replaces asleep rings the bell.
 	head prim.Pointer[Task]
 	_    [line - 8]byte
+
+	// hot is the Task of a lone caller, see pool.out. On head's line the two sides,
+	// each watching its own word, would slow each other down by half.
+	hot Task
+	_   [line - 56]byte
 
 	mu prim.Mutex
 	// Guarded by mu: what flush has taken over from head, oldest first.
@@ -103,14 +109,61 @@ func (q *Inbox) Limited() bool { return q.limit > 0 }
 
 // Get returns an empty Task for Put. waits says that the caller will Wait for it.
 func (q *Inbox) Get(waits bool) *Task {
-	return q.pool.get(waits, q.bubbled)
+	switch {
+	case !waits:
+		return q.pool.pop()
+	case q.pool.out.Add(1) > 1:
+		return q.ready(q.pool.pop())
+	case q.hot.waiter == nil:
+		return q.ready(&q.hot)
+	}
+	q.hot.renew()
+	return &q.hot
+}
+
+// ready makes t one that can be waited for, or returns another.
+func (q *Inbox) ready(t *Task) *Task {
+	if t.waiter == nil || t.bell == (prim.Bell{}) {
+		if !q.bubbled && bubble.Here() {
+			if t != &q.hot {
+				q.pool.push(t, t)
+			}
+			t = &Task{waiter: &waiter{gate: new(prim.Mutex)}}
+			t.gate.Lock()
+			t.state.Store(parked)
+			return t
+		}
+		if t.waiter == nil {
+			t.waiter = new(waiter)
+		}
+		t.bell = prim.NewBell()
+	}
+	t.renew()
+	return t
 }
 
 // Recycle takes back a Task that is out of the queue and finished with.
 func (q *Inbox) Recycle(t *Task) {
-	if t.batch == nil { // what Post made looks after itself
-		q.pool.put(t)
+	if t.batch != nil {
+		return // what Post made looks after itself
 	}
+	t.Run = nil
+	if t.Posted {
+		if t.Sunk {
+			t.Frame = nil
+		}
+		t.Posted, t.Counted, t.Sunk = false, false, false
+		q.pool.push(t, t)
+		return
+	}
+	w := t.waiter
+	if w.End != Returned {
+		w.End, w.Err = Returned, nil
+	}
+	if t != &q.hot && w.gate == nil { // one with a gate is for one wait only
+		q.pool.push(t, t)
+	}
+	q.pool.out.Add(-1)
 }
 
 // Put queues t. On Closed and Full t stays the caller's.
@@ -248,7 +301,7 @@ func (q *Inbox) Cancel(t *Task) bool {
 		return false
 	}
 	q.remove(t)
-	t.state.Store(over)
+	t.state.Store(t.want)
 	return true
 }
 

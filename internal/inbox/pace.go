@@ -358,7 +358,7 @@ func (p *pace) watchEnd(t *Task, crowd bool) bool {
 	}
 	for from := int64(0); ; {
 		for range looks {
-			if t.state.Load() == over {
+			if t.Over() {
 				return true
 			}
 			if crowd {

@@ -3,7 +3,6 @@ package inbox
 import (
 	"weak"
 
-	"github.com/ste-go/ste/internal/bubble"
 	"github.com/ste-go/ste/internal/prim"
 )
 
@@ -15,11 +14,11 @@ const keep = 64
 // A pool holds an Inbox's free Tasks. It is the Thread's own: what was made in a
 // synctest bubble must not be used outside, so nothing is shared between Threads.
 type pool struct {
-	// out is how many Tasks that are waited for are out, from get to put. The
-	// caller that takes it from 0 to 1 may use hot, and it alone: everyone before
-	// has given back. So a lone caller needs no more than this counter.
+	// out is how many Tasks that are waited for are out, from Get to Recycle. The
+	// caller that takes it from 0 to 1 may use Inbox.hot, and it alone: everyone
+	// before has given back. So a lone caller needs no more than this counter.
+	// Added to by Get, subtracted from by Recycle.
 	out prim.Count
-	hot *Task
 
 	// back is a chain of free Tasks on their way back. push adds one; get, under
 	// mu, and shed take the whole chain, so a Task never returns to the top while
@@ -32,41 +31,6 @@ type pool struct {
 	// collection takes them.
 	free  *Task
 	spare weak.Pointer[Task]
-}
-
-func (p *pool) get(waits, bubbled bool) *Task {
-	if !waits {
-		return p.pop()
-	}
-	if p.out.Add(1) == 1 {
-		if p.hot == nil {
-			t := p.ready(new(Task), bubbled)
-			if t.gate != nil {
-				return t
-			}
-			p.hot, t.hot = t, true
-		}
-		p.hot.state.Store(pending)
-		return p.hot
-	}
-	return p.ready(p.pop(), bubbled)
-}
-
-// ready makes t one that can be waited for, or returns another. bubbled says that
-// the Inbox was made in a bubble.
-func (p *pool) ready(t *Task, bubbled bool) *Task {
-	if t.waiter == nil {
-		if !bubbled && bubble.Here() {
-			p.push(t, t)
-			t = &Task{waiter: &waiter{gate: new(prim.Mutex)}}
-			t.gate.Lock()
-			t.state.Store(parked)
-			return t
-		}
-		t.waiter = &waiter{bell: prim.NewBell()}
-	}
-	t.state.Store(pending)
-	return t
 }
 
 // pop returns a free Task that nobody has waited for yet, maybe.
@@ -87,23 +51,6 @@ func (p *pool) pop() *Task {
 		return new(Task)
 	}
 	return t
-}
-
-func (p *pool) put(t *Task) {
-	t.Run, t.Sink = nil, nil
-	if t.Posted {
-		t.Posted, t.Counted = false, false
-		p.push(t, t)
-		return
-	}
-	w := t.waiter
-	if w.End != Returned {
-		w.End, w.Err = Returned, nil
-	}
-	if !w.hot && w.gate == nil { // one with a gate is for one wait only
-		p.push(t, t)
-	}
-	p.out.Add(-1)
 }
 
 // push gives back a chain of free Tasks.

@@ -28,49 +28,53 @@ type Sink interface {
 // that taker until Finish; and, if the Task is waited for, the submitter again
 // from the return of Wait to Recycle.
 //
-// A Task fills one cache line. On its way there and back in the quick case it
-// crosses between two processors three times: the submitter fills it in, the
-// worker reads Run, the worker's exchange of state takes the line, and the
-// submitter sees state. So the worker must write nothing else here then.
+// A Task fits a cache line. In the quick case the worker writes nothing here but
+// state, so that the line crosses between two processors as seldom as can be.
 type Task struct {
-	Run  func() // the closure
-	Sink Sink   // who gets the end instead of a waiter, or nil
+	Run func() // the closure
 
 	next, prev *Task // in head's chain and in the pool: next; in the list: both, guarded by Inbox.mu
 
 	*waiter // nil if nobody has ever waited for this Task
 	*batch  // nil if this is one closure
 
-	// state is how far the wait for this Task has come.
+	// state is how far the wait for this Task has come. It is over when it equals
+	// want, which get sets to another number each time.
 	//
 	//	pending -> parked   the waiter, before it sleeps
-	//	either -> over      Finish and Cancel: the closure has ended, was dropped
+	//	either -> want      Finish and Cancel: the closure has ended, was dropped
 	//	                    or was cancelled, whether or not the waiter noticed
-	//	over -> pending     the pool, before anyone else can see the Task
 	//
-	// Finish's exchange publishes how the Task ended and all that the closure did,
-	// and Finish signals a waiter that it finds parked. The waiter reads the word
-	// while it spins. The ring check reads it from before Put until the waiter's
-	// edge no longer names this Task.
+	// Any number but want and parked is pending: so a Task is used again without
+	// touching state. Finish's exchange publishes how the Task ended and all that
+	// the closure did, and Finish signals a waiter that it finds parked. The
+	// waiter reads the word while it spins. The ring check reads it from before
+	// Put until the waiter's edge no longer names this Task.
 	state prim.Word
+	want  uint32 // written by get; read from then on
 
 	Posted  bool // nobody waits inside Wait
 	Counted bool // counts against the limit of New
+	Sunk    bool // Frame is a Sink, which gets the end
 	queued  bool // in the list; guarded by Inbox.mu
-
-	woke bool // Put has woken the worker; the submitter's
+	woke    bool // Put has woken the worker; the submitter's
 }
+
+// parked is a state; want is below it.
+const parked = 1 << 31
+
+// renew makes the Task pending.
+func (t *Task) renew() { t.want = (t.state.Load() + 1) &^ parked }
 
 // A waiter is what a Task has that is waited for.
 type waiter struct {
-	Frame any // kept when the Task is reused: see ste.Call
+	// Frame is a Sink, or what the Task keeps for its next use: see ste.Call.
+	Frame any
 
 	// How the Task ended, if the closure did not just return: written by Finish,
 	// read after Wait.
 	Err error
 	End End
-
-	hot bool // it is the pool's hot Task; immutable
 
 	// The submitter's: how often the Task was used, modulo 256; the way to wait
 	// when it was queued; and when that was, if it is measured, else 0.
@@ -87,14 +91,8 @@ type waiter struct {
 	gate *prim.Mutex
 }
 
-const (
-	pending = iota
-	parked
-	over
-)
-
 // Over reports whether the wait for the Task has ended.
-func (t *Task) Over() bool { return t.state.Load() == over }
+func (t *Task) Over() bool { return t.state.Load() == t.want }
 
 // Weight is how many closures one Run may call.
 func (t *Task) Weight() uint64 {
@@ -109,9 +107,9 @@ func (t *Task) Weight() uint64 {
 // it has woken the waiter.
 func (t *Task) Finish(end End, err error) (rang bool) {
 	switch {
-	case t.Sink != nil:
-		sink := t.Sink
-		t.Run, t.Sink = nil, nil
+	case t.Sunk:
+		sink := t.Frame.(Sink)
+		t.Run, t.Frame = nil, nil
 		sink.Finish(end, err)
 		return false
 	case t.Posted:
@@ -122,7 +120,7 @@ func (t *Task) Finish(end End, err error) (rang bool) {
 	case end != Returned:
 		t.End, t.Err = end, err
 	}
-	if t.state.Swap(over) != parked {
+	if t.state.Swap(t.want) != parked {
 		return false // the waiter has seen it, and t may be anyone's by now
 	}
 	t.Run = nil // T7: who sleeps may take its time to wake
@@ -136,7 +134,10 @@ func (t *Task) Finish(end End, err error) (rang bool) {
 
 // park announces the waiter's sleep. It reports whether the waiter may sleep; if
 // not, the Task is finished.
-func (t *Task) park() bool { return t.state.CompareAndSwap(pending, parked) }
+func (t *Task) park() bool {
+	s := t.state.Load()
+	return s != t.want && t.state.CompareAndSwap(s, parked)
+}
 
 // Wait returns when t has been finished.
 func (q *Inbox) Wait(t *Task) {
@@ -185,4 +186,12 @@ func (t *Task) gateContext(ctx context.Context, q *Inbox) (finished bool) {
 	t.gate.Lock()
 	stop()
 	return !cancelled
+}
+
+// Sink makes s get the end of t.
+func (t *Task) Sink(s Sink) {
+	if t.waiter == nil {
+		t.waiter = new(waiter)
+	}
+	t.Frame, t.Sunk = s, true
 }

@@ -2,6 +2,7 @@ package ste_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/ste-go/ste"
@@ -96,6 +97,26 @@ func BenchmarkSubmitArguments(b *testing.B) {
 			a.Add(1, 2)
 		}
 	})
+}
+
+// Many operations in one task against a task for each: ns/op is for one operation.
+func BenchmarkBatching(b *testing.B) {
+	for name, wait := range strategies {
+		for _, size := range []int{1, 10, 100} {
+			b.Run(fmt.Sprintf("wait=%s/ops=%d", name, size), func(b *testing.B) {
+				th := start(b, ste.WithWaitStrategy(wait))
+				n := 0
+				f := func() {
+					for range size {
+						n++
+					}
+				}
+				for i := 0; i < b.N; i += size {
+					th.Submit(f)
+				}
+			})
+		}
+	}
 }
 
 func BenchmarkPost(b *testing.B) {

@@ -24,7 +24,8 @@ import (
 // and comparing a Tagged neither reads nor shows the value, from anywhere.
 //
 // A passing check costs a few nanoseconds. In builds without assembly, and in
-// the body of an iter.Pull, it costs a system call (100 to 500 ns).
+// the body of an iter.Pull except on Linux on amd64, it costs a system call (100
+// to 500 ns).
 type Tagged[T any] struct {
 	_   noCopy
 	box opaque.Ref[box[T]]

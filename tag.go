@@ -153,8 +153,16 @@ func (g Tag) Thread() *Thread {
 // OnThread reports whether the calling code is on the Tag's Thread. For the
 // zero Tag it is false.
 func (g Tag) OnThread() bool {
+	// The first look stands here whole, small enough to be inlined.
+	if id := g.id.Get(); id != nil && id.onGoroutine() {
+		return true
+	}
+	return g.onSameOSThread()
+}
+
+func (g Tag) onSameOSThread() bool {
 	id := g.id.Get()
-	return id != nil && (id.onGoroutine() || id.onSameOSThread())
+	return id != nil && id.onSameOSThread()
 }
 
 // Check panics with a *WrongThreadError when the calling code is not on the

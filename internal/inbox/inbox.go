@@ -45,7 +45,7 @@ type Inbox struct {
 	// about to, closed for ever after Close.
 	//
 	//	nil, asleep or a Task -> a new Task   Put
-	//	nil -> asleep                         worker, in Next
+	//	nil -> asleep                         worker, in Next, under mu
 	//	a Task -> nil                         flush, under mu
 	//	anything -> closed                    Close, under mu, once
 	//
@@ -331,9 +331,13 @@ func (q *Inbox) Next(after After) (t *Task, slept bool) {
 		}
 		q.pool.shed()
 		// Either this comes first and Put or Close sees asleep and rings, or
-		// they were first and there is something to look at.
+		// they were first and there is something to look at: on head or, if a
+		// Cancel has taken it over meanwhile, on the list.
 		from := q.pace.sleep(&q.vigil, after)
-		if q.head.CompareAndSwap(nil, asleep) {
+		q.mu.Lock()
+		sleeps := q.first == nil && q.head.CompareAndSwap(nil, asleep)
+		q.mu.Unlock()
+		if sleeps {
 			q.bell.Wait()
 			q.pace.wake(&q.vigil, after, from)
 			slept, after = true, Seen

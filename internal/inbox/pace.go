@@ -293,8 +293,8 @@ func (p *pace) wake(v *vigil, after After, from int64) {
 	}
 }
 
-// watch spins for a while if that is the way to wait. It reports whether
-// something has come in. The worker calls it.
+// watch spins for a while if that is the way to wait. It reports whether the
+// worker should look before it sleeps. The worker calls it.
 func (p *pace) watch(v *vigil, head *prim.Pointer[Task], after After) bool {
 	arm := p.arm.Load()
 	if arm&trial == 0 {
@@ -337,7 +337,7 @@ func (p *pace) watch(v *vigil, head *prim.Pointer[Task], after After) bool {
 			from = now
 		case now-from < patience:
 		case p.wait == Spin && several():
-			from = now
+			return true // maybe: a Cancel has moved it from head to the list
 		default:
 			p.missed()
 			v.stream = 0

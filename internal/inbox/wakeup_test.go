@@ -1,0 +1,50 @@
+package inbox
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// The worker never sleeps on a Task that a Cancel has brought in, however it waits.
+func TestCancelLosesNoTask(t *testing.T) {
+	for _, wait := range []Wait{Park, Adaptive, Spin} {
+		q := New(Config{Wait: wait})
+		var stop atomic.Bool
+		ended := make(chan struct{}, 2)
+		go func() {
+			for task, _ := q.Next(Seen); task != nil; task, _ = q.Next(Seen) {
+				task.Finish(Returned, nil)
+			}
+			ended <- struct{}{}
+		}()
+		go func() {
+			for never := new(Task); !stop.Load(); {
+				q.Cancel(never)
+			}
+			ended <- struct{}{}
+		}()
+		back := make(chan struct{})
+		go func() {
+			defer close(back)
+			for range 100000 {
+				if wait == Adaptive {
+					q.pace.arm.Store(spinning) // it spins, then sleeps
+				}
+				task := q.Get(true)
+				q.Put(task)
+				q.Wait(task)
+				q.Recycle(task)
+			}
+		}()
+		select {
+		case <-back:
+		case <-time.After(10 * time.Second):
+			t.Error("a Task lies in the queue and the worker sleeps; way to wait:", wait)
+		}
+		stop.Store(true)
+		q.Close()
+		<-ended
+		<-ended
+	}
+}

@@ -1,0 +1,48 @@
+package inbox
+
+import (
+	"sync/atomic"
+	"testing"
+)
+
+// A Post after a Put of the same goroutine comes behind it, whoever else posts
+// at that moment.
+func TestPostStaysBehindPut(t *testing.T) {
+	q := New(Config{})
+	ended := make(chan struct{})
+	go func() {
+		for task, _ := q.Next(Posted); task != nil; task, _ = q.Next(Posted) {
+			task.Run()
+			task.Finish(Returned, nil)
+			q.Recycle(task)
+		}
+		close(ended)
+	}()
+	var stop atomic.Bool
+	other := make(chan struct{})
+	go func() {
+		for !stop.Load() {
+			q.Post(func() {})
+		}
+		close(other)
+	}()
+	var last, wrong int // the worker's
+	for i := range 100000 {
+		q.Put(posted(q, func() {
+			last = 2*i + 1
+		}))
+		q.Post(func() {
+			if last != 2*i+1 {
+				wrong++
+			}
+			last = 2*i + 2
+		})
+	}
+	stop.Store(true)
+	<-other
+	q.Close()
+	<-ended
+	if wrong > 0 {
+		t.Error("posts that overtook the Task put before them:", wrong)
+	}
+}

@@ -3,6 +3,7 @@ package inbox
 import (
 	"runtime"
 
+	"github.com/ste-go/ste/internal/bubble"
 	"github.com/ste-go/ste/internal/prim"
 )
 
@@ -142,7 +143,9 @@ func (p *pace) stop(t *Task) {
 		return
 	}
 	now := prim.Now()
-	p.record(t.arm, now-t.from, now)
+	if took := now - t.from; took > 0 { // 0 for a caller in a bubble: its clock stands still
+		p.record(t.arm, took, now)
+	}
 	p.mu.Unlock()
 }
 
@@ -369,6 +372,9 @@ func (p *pace) watchEnd(t *Task, crowd bool) bool {
 		}
 		switch now := prim.Now(); {
 		case from == 0:
+			if bubble.Here() {
+				return false // its clock would never say that it is enough
+			}
 			from = now
 		case now-from >= spinFor:
 			p.missed()

@@ -218,7 +218,7 @@ func (p *pace) end(now int64) {
 // rest goes on with home until the next trial is due.
 func (p *pace) rest(home uint32, now int64) {
 	p.n = 0
-	pause := p.length * rest
+	pause := min(p.length, restMost) * rest // a trial may have been interrupted for days
 	if home == spinning {
 		pause = restSpin
 	}

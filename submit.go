@@ -103,7 +103,7 @@ func Call[T any](t *Thread, f func() (T, error)) (T, error) {
 	}
 	fr.f = f
 	task.Run = fr.run
-	end, err := c.await(from, nil, task)
+	end, err := c.await(from, nil, nil, task)
 	v, ferr := fr.take()
 	c.inbox.Recycle(task)
 	if err := raise(end, err); err != nil {
@@ -138,19 +138,21 @@ func (fr *frame[T]) take() (T, error) {
 // submit queues f for the code of from (nil for code on no Thread) and waits for
 // its end. ctx is nil for a wait without end.
 func (c *core) submit(from *identity, ctx context.Context, f func()) error {
-	if ctx != nil && ctx.Done() == nil { // asked before anything is queued: it is user code
-		ctx = nil
+	var ended <-chan struct{}
+	if ctx != nil {
+		ended = ctx.Done() // asked before anything is queued: it is user code
 	}
 	task := c.inbox.Get(true)
 	task.Run = f
-	end, err := c.await(from, ctx, task)
+	end, err := c.await(from, ctx, ended, task)
 	c.inbox.Recycle(task)
 	return raise(end, err)
 }
 
-// await queues task and waits for its end. The task is the caller's again when
+// await queues task and waits for its end, or until ended is closed, which is
+// ctx.Done(). The task is the caller's again when
 // await returns.
-func (c *core) await(from *identity, ctx context.Context, task *inbox.Task) (inbox.End, error) {
+func (c *core) await(from *identity, ctx context.Context, ended <-chan struct{}, task *inbox.Task) (inbox.End, error) {
 	if from == nil {
 		if err := c.put(task); err != nil {
 			return inbox.Dropped, err
@@ -164,9 +166,9 @@ func (c *core) await(from *identity, ctx context.Context, task *inbox.Task) (inb
 		}
 		defer leaveWait(from)
 	}
-	if ctx == nil {
+	if ended == nil {
 		c.inbox.Wait(task)
-	} else if !c.inbox.WaitContext(ctx, task) {
+	} else if !c.inbox.WaitContext(ctx, ended, task) {
 		return inbox.Dropped, cause(ctx)
 	}
 	return task.End, task.Err

@@ -153,12 +153,13 @@ func (q *Inbox) Wait(t *Task) {
 
 // WaitContext is Wait that gives up when ctx ends while t is still queued. It
 // reports whether t was finished; if not, t will never run and belongs to the
-// caller.
-func (q *Inbox) WaitContext(ctx context.Context, t *Task) bool {
+// caller. ended is ctx.Done(), which is user code and may fail: the caller has
+// asked before it queued t.
+func (q *Inbox) WaitContext(ctx context.Context, ended <-chan struct{}, t *Task) bool {
 	if t.gate != nil {
 		return t.gateContext(ctx, q)
 	}
-	if q.watchEnd(t) || !t.park() || t.bell.WaitOr(ctx.Done()) {
+	if q.watchEnd(t) || !t.park() || t.bell.WaitOr(ended) {
 		q.pace.stop(t)
 		return true
 	}

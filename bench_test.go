@@ -57,29 +57,6 @@ func BenchmarkSubmit(b *testing.B) {
 	})
 }
 
-// adder is the way to submit work with arguments without any allocation: the
-// func value is made once, the arguments lie in fields of its receiver.
-type adder struct {
-	th   *ste.Thread
-	x, y int
-	sum  int
-	run  func()
-}
-
-func newAdder(th *ste.Thread) *adder {
-	a := &adder{th: th}
-	a.run = a.add
-	return a
-}
-
-func (a *adder) add() { a.sum = a.x + a.y }
-
-func (a *adder) Add(x, y int) (int, error) {
-	a.x, a.y = x, y
-	err := a.th.Submit(a.run)
-	return a.sum, err
-}
-
 func BenchmarkSubmitArguments(b *testing.B) {
 	b.Run("how=closure", func(b *testing.B) {
 		th := start(b)

@@ -61,6 +61,42 @@ func ExampleThread_Submit() {
 }
 
 // The context counts until the task has started. Here it never starts.
+// An adder keeps the arguments of its task in fields and the func value that reads
+// them in another, so that a call allocates nothing.
+type adder struct {
+	thread *ste.Thread
+	a, b   int
+	sum    int
+	run    func()
+}
+
+func newAdder(t *ste.Thread) *adder {
+	ad := &adder{thread: t}
+	ad.run = func() { ad.sum = ad.a + ad.b }
+	return ad
+}
+
+// Add must not be called by two goroutines at a time: they would share the fields.
+func (ad *adder) Add(a, b int) int {
+	ad.a, ad.b = a, b
+	if err := ad.thread.Submit(ad.run); err != nil {
+		panic(err)
+	}
+	return ad.sum
+}
+
+// Work with arguments, without an allocation at the call.
+func ExampleThread_Submit_arguments() {
+	t, err := ste.New()
+	if err != nil {
+		panic(err)
+	}
+	defer t.Close()
+
+	fmt.Println(newAdder(t).Add(2, 3))
+	// Output: 5
+}
+
 func ExampleThread_SubmitContext() {
 	t, err := ste.New()
 	if err != nil {

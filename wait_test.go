@@ -95,6 +95,40 @@ func TestLargeBacklog(t *testing.T) {
 	}
 }
 
+// With one processor, callers and the Thread that wake each other without end let
+// other goroutines run.
+func TestNobodyStarves(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for name, wait := range strategies {
+		for _, callers := range []int{2, 3, 8} {
+			for range max(rounds(20000), 1) {
+				th := start(t, ste.WithWaitStrategy(wait))
+				var stop atomic.Bool
+				enough := time.AfterFunc(2*time.Second, func() { stop.Store(true) })
+				var submitting sync.WaitGroup
+				for range callers {
+					submitting.Go(func() {
+						for !stop.Load() {
+							th.Submit(func() {})
+						}
+					})
+				}
+				var most time.Duration
+				for begun := time.Now(); time.Since(begun) < 300*time.Millisecond; {
+					at := time.Now()
+					time.Sleep(100 * time.Microsecond)
+					most = max(most, time.Since(at))
+				}
+				stop.Store(true)
+				submitting.Wait()
+				enough.Stop()
+				require.NoError(t, th.Close())
+				require.Less(t, most, 500*time.Millisecond, "%s, %d callers: a sleep of 0.1 ms", name, callers)
+			}
+		}
+	}
+}
+
 // GOMAXPROCS may change while callers wait: nobody hangs, and with one processor
 // nobody spins for long.
 func TestGOMAXPROCSChanges(t *testing.T) {

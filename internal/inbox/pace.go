@@ -124,6 +124,7 @@ func (p *pace) init(w Wait) {
 func (p *pace) start(t *Task) {
 	arm := p.arm.Load()
 	t.arm, t.from = arm, 0
+	t.uses++
 	if p.wait != Adaptive {
 		return
 	}
@@ -132,7 +133,7 @@ func (p *pace) start(t *Task) {
 	if arm&spinning != 0 {
 		every = 16
 	}
-	if t.uses++; arm&trial != 0 || t.uses%every == 0 {
+	if arm&trial != 0 || t.uses%every == 0 {
 		t.from = prim.Now()
 	}
 }

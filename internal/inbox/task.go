@@ -147,8 +147,20 @@ func (q *Inbox) Wait(t *Task) {
 		return
 	case !q.watchEnd(t) && t.park():
 		t.bell.Wait()
+		q.pace.stop(t)
+		t.makeWay()
+		return
 	}
 	q.pace.stop(t)
+}
+
+// makeWay lets others run, every sixteenth time that the waiter has slept. With
+// one processor the waiter and the worker, waking each other without end, always
+// stand first in its queue, and whoever stands behind them would starve.
+func (t *Task) makeWay() {
+	if t.uses%16 == 0 {
+		prim.Yield()
+	}
 }
 
 // WaitContext is Wait that gives up when ctx ends while t is still queued. It
@@ -159,8 +171,13 @@ func (q *Inbox) WaitContext(ctx context.Context, ended <-chan struct{}, t *Task)
 	if t.gate != nil {
 		return t.gateContext(ctx, q)
 	}
-	if q.watchEnd(t) || !t.park() || t.bell.WaitOr(ended) {
+	if q.watchEnd(t) || !t.park() {
 		q.pace.stop(t)
+		return true
+	}
+	if t.bell.WaitOr(ended) {
+		q.pace.stop(t)
+		t.makeWay()
 		return true
 	}
 	if q.Cancel(t) {

@@ -95,42 +95,9 @@ func TestLargeBacklog(t *testing.T) {
 	}
 }
 
-// With one processor, callers and the Thread that wake each other without end let
-// other goroutines run.
-func TestNobodyStarves(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	for name, wait := range strategies {
-		for _, callers := range []int{2, 3, 8} {
-			for range max(rounds(20000), 1) {
-				th := start(t, ste.WithWaitStrategy(wait))
-				var stop atomic.Bool
-				enough := time.AfterFunc(2*time.Second, func() { stop.Store(true) })
-				var submitting sync.WaitGroup
-				for range callers {
-					submitting.Go(func() {
-						for !stop.Load() {
-							th.Submit(func() {})
-						}
-					})
-				}
-				var most time.Duration
-				for begun := time.Now(); time.Since(begun) < 300*time.Millisecond; {
-					at := time.Now()
-					time.Sleep(100 * time.Microsecond)
-					most = max(most, time.Since(at))
-				}
-				stop.Store(true)
-				submitting.Wait()
-				enough.Stop()
-				require.NoError(t, th.Close())
-				require.Less(t, most, 500*time.Millisecond, "%s, %d callers: a sleep of 0.1 ms", name, callers)
-			}
-		}
-	}
-}
-
 // GOMAXPROCS may change while callers wait: nobody hangs, and with one processor
-// nobody spins for long.
+// the callers and the Thread, waking each other without end, let others run, such
+// as this test.
 func TestGOMAXPROCSChanges(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for _, wait := range strategies {
@@ -146,13 +113,13 @@ func TestGOMAXPROCSChanges(t *testing.T) {
 				}
 			})
 		}
-		for i := range max(rounds(2000), 20) {
+		for i := range max(rounds(2000), 60) {
 			runtime.GOMAXPROCS(1 + i%3)
-			at := ran.Load()
-			for until := time.Now().Add(10 * time.Second); ran.Load() < at+20; {
-				require.True(t, time.Now().Before(until), "stuck")
+			at, begun := ran.Load(), time.Now()
+			for ran.Load() < at+20 && time.Since(begun) < 5*time.Second {
 				time.Sleep(100 * time.Microsecond)
 			}
+			require.Less(t, time.Since(begun), 5*time.Second, "starved or stuck, GOMAXPROCS %d", 1+i%3)
 		}
 		stop.Store(true)
 		callers.Wait()

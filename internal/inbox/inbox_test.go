@@ -165,6 +165,29 @@ func TestShedWhileInUse(t *testing.T) {
 	wg.Wait()
 }
 
+// What has ended or was dropped is let go of, though its waiter or the worker has
+// not moved on yet.
+func TestNothingKept(t *testing.T) {
+	q := New(Config{Wait: Park})
+	task := q.Get(true)
+	task.Run = func() {}
+	require.Equal(t, Accepted, q.Put(task))
+	require.True(t, task.park())
+	got, _ := q.Next(Seen)
+	require.Same(t, task, got)
+	require.True(t, task.Finish(Returned, nil))
+	require.Nil(t, task.Run)
+
+	for range 3 {
+		require.Equal(t, Accepted, q.Post(func() {}))
+	}
+	got, _ = q.Next(Seen) // the batch, in which the worker now hangs
+	require.Equal(t, 3, q.Drop(nil))
+	for _, f := range got.fs {
+		require.Nil(t, f)
+	}
+}
+
 func length(t *Task) (n int) {
 	for ; t != nil; t = t.next {
 		n++

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -163,6 +164,30 @@ func TestShedWhileInUse(t *testing.T) {
 	}
 	stop.Store(true)
 	wg.Wait()
+}
+
+// A worker with nothing to do leaves a burst's free Tasks to the garbage collector.
+func TestIdleWorkerSheds(t *testing.T) {
+	q := New(Config{Wait: Park})
+	var burst []*Task
+	for range 10 * keep {
+		burst = append(burst, posted(q, nil))
+	}
+	for _, task := range burst {
+		q.Recycle(task)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		q.Next(Seen)
+	}()
+	for q.head.Load() != asleep {
+		runtime.Gosched()
+	}
+	require.Equal(t, keep, length(q.pool.free))
+	require.Nil(t, q.pool.back.Load())
+	q.Close()
+	<-ended
 }
 
 // What has ended or was dropped is let go of, though its waiter or the worker has

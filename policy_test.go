@@ -178,6 +178,9 @@ func TestPolicyPromises(t *testing.T) {
 	tests := map[string]bool{}
 	sources, err := filepath.Glob("*_test.go")
 	require.NoError(t, err)
+	inside, err := filepath.Glob("internal/*/*_test.go")
+	require.NoError(t, err)
+	sources = append(sources, inside...)
 	testFunc := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 	for _, name := range sources {
 		src, err := os.ReadFile(name)

@@ -24,10 +24,11 @@ func TestCancelLosesNoTask(t *testing.T) {
 			}
 			ended <- struct{}{}
 		}()
+		var done atomic.Int64
 		back := make(chan struct{})
 		go func() {
 			defer close(back)
-			for range 100000 {
+			for range 20000 {
 				if wait == Adaptive {
 					q.pace.arm.Store(spinning) // it spins, then sleeps
 				}
@@ -35,12 +36,19 @@ func TestCancelLosesNoTask(t *testing.T) {
 				q.Put(task)
 				q.Wait(task)
 				q.Recycle(task)
+				done.Add(1)
 			}
 		}()
-		select {
-		case <-back:
-		case <-time.After(10 * time.Second):
-			t.Error("a Task lies in the queue and the worker sleeps; way to wait:", wait)
+		for running, before := true, int64(-1); running; {
+			select {
+			case <-back:
+				running = false
+			case <-time.After(10 * time.Second):
+				if running = done.Load() != before; !running {
+					t.Error("a Task lies in the queue and the worker sleeps; way to wait:", wait)
+				}
+				before = done.Load()
+			}
 		}
 		stop.Store(true)
 		q.Close()

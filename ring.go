@@ -35,7 +35,7 @@ var ring struct{ mu sync.Mutex }
 // error, and records nothing, if that closes a ring of waits. from may be nil:
 // code on no Thread cannot be part of a ring.
 func enterWait(from, to *identity, wait waitable) error {
-	return enterWaitIf(from, to, wait, func() error { return nil })
+	return enterWaitIf(from, to, wait, nil)
 }
 
 // enterWaitIf is enterWait for a wait that begin starts, unless it refuses with
@@ -44,18 +44,25 @@ func enterWait(from, to *identity, wait waitable) error {
 // find this edge; and a refused wait was never there.
 func enterWaitIf(from, to *identity, wait waitable, begin func() error) error {
 	if from == nil {
-		return begin()
+		if begin != nil {
+			return begin()
+		}
+		return nil
 	}
 	ring.mu.Lock()
 	defer ring.mu.Unlock()
 	e := edge{to, wait}
-	for at := e; at.holds(); at = at.to.waiting {
+	// A wait that is yet to begin holds.
+	for at, holds := e, begin != nil || e.holds(); holds; holds = at.holds() {
 		if at.to == from {
 			return ringError(from, e)
 		}
+		at = at.to.waiting
 	}
-	if err := begin(); err != nil {
-		return err
+	if begin != nil {
+		if err := begin(); err != nil {
+			return err
+		}
 	}
 	from.waiting = e
 	return nil

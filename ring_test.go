@@ -176,6 +176,40 @@ func TestT11NoFalseRing(t *testing.T) {
 	}
 }
 
+// T11: the same for the end of a Future that A is about to wait for.
+func TestT11NoFalseRingByFuture(t *testing.T) {
+	ths := startN(t, 2)
+	a, b := ths[0], ths[1]
+	for range rounds(2) {
+		var wait, back error
+		require.NoError(t, a.Submit(func() {
+			f, err := ste.Async(b, func() (int, error) { return 0, nil })
+			assert.NoError(t, err)
+			assert.NoError(t, b.Post(func() { back = a.Submit(func() {}) }))
+			_, wait = f.Wait(context.Background())
+		}))
+		require.NoError(t, b.Submit(func() {}))
+		require.NoError(t, wait)
+		require.NoError(t, back)
+	}
+}
+
+// T11: a ring that a Post began, so that nobody waits for the first Thread.
+func TestT11RingBegunByPost(t *testing.T) {
+	for range 20 {
+		ths := startN(t, 2)
+		a, b := ths[0], ths[1]
+		var got error
+		done := make(chan struct{})
+		require.NoError(t, a.Post(func() {
+			defer close(done)
+			assert.NoError(t, b.Submit(func() { got = a.Submit(func() {}) }))
+		}))
+		<-done
+		require.ErrorIs(t, got, ste.ErrDeadlock)
+	}
+}
+
 // T11: a cancelled or dropped wait is over, too.
 func TestT11NoFalseRingAfterCancel(t *testing.T) {
 	for range rounds(50) {

@@ -102,8 +102,7 @@ func Call[T any](t *Thread, f func() (T, error)) (T, error) {
 		task.Frame = fr
 	}
 	fr.f = f
-	task.Run = fr.run
-	end, err := c.await(from, nil, nil, task)
+	end, err := c.await(from, nil, nil, task, fr.run)
 	v, ferr := fr.take()
 	c.inbox.Recycle(task)
 	if err := raise(end, err); err != nil {
@@ -143,22 +142,20 @@ func (c *core) submit(from *identity, ctx context.Context, f func()) error {
 		ended = ctx.Done() // asked before anything is queued: it is user code
 	}
 	task := c.inbox.Get(true)
-	task.Run = f
-	end, err := c.await(from, ctx, ended, task)
+	end, err := c.await(from, ctx, ended, task, f)
 	c.inbox.Recycle(task)
 	return raise(end, err)
 }
 
-// await queues task and waits for its end, or until ended is closed, which is
-// ctx.Done(). The task is the caller's again when
-// await returns.
-func (c *core) await(from *identity, ctx context.Context, ended <-chan struct{}, task *inbox.Task) (inbox.End, error) {
+// await queues f as task and waits for its end, or until ended is closed, which
+// is ctx.Done(). The task is the caller's again when await returns.
+func (c *core) await(from *identity, ctx context.Context, ended <-chan struct{}, task *inbox.Task, f func()) (inbox.End, error) {
 	if from == nil {
-		if err := c.put(task); err != nil {
+		if err := c.put(task, f); err != nil {
 			return inbox.Dropped, err
 		}
 	} else {
-		if err := enterWaitIf(from, c.id, task, func() error { return c.put(task) }); err != nil {
+		if err := enterWaitIf(from, c.id, task, func() error { return c.put(task, f) }); err != nil {
 			if c.inbox.Closed() {
 				err = ErrClosed // this call would not have waited, so there is no ring
 			}
@@ -200,19 +197,19 @@ func (c *core) post(f func(), sink inbox.Sink, counted bool) error {
 		return refusal(c.inbox.Post(f))
 	}
 	task := c.inbox.Get(false)
-	task.Run, task.Posted, task.Counted = f, true, counted
+	task.Posted, task.Counted = true, counted
 	if sink != nil {
 		task.Sink(sink)
 	}
-	err := c.put(task)
+	err := c.put(task, f)
 	if err != nil {
 		c.inbox.Recycle(task)
 	}
 	return err
 }
 
-// put queues task, or says why not.
-func (c *core) put(task *inbox.Task) error { return refusal(c.inbox.Put(task)) }
+// put queues f as task, or says why not.
+func (c *core) put(task *inbox.Task, f func()) error { return refusal(c.inbox.Put(task, f)) }
 
 func refusal(v inbox.Verdict) error {
 	switch v {

@@ -211,7 +211,7 @@ func (w *worker) protect(j job) (returned bool) {
 	}()
 	switch {
 	case j.task != nil:
-		j.task.Run()
+		j.task.Func()()
 	case j.hook != nil:
 		w.hookErr = j.hook()
 	default:

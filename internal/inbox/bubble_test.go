@@ -13,8 +13,12 @@ import (
 func TestNoSpinInBubble(t *testing.T) {
 	q := New(Config{Wait: Spin})
 	task := q.Get(true)
-	task.arm, task.woke = spinning, false
-	time.AfterFunc(200*time.Millisecond, func() { task.Finish(Returned, nil) })
+	require.Equal(t, Accepted, q.Put(task, nop))
+	require.True(t, task.arm == spinning && !task.woke)
+	time.AfterFunc(200*time.Millisecond, func() {
+		taken, _ := q.Next(Seen)
+		taken.Finish(Returned, nil)
+	})
 	synctest.Test(t, func(t *testing.T) {
 		require.False(t, q.watchEnd(task))
 	})

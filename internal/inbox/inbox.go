@@ -2,13 +2,14 @@
 // and the one that does it: a queue, the sleep of the worker, the wait of the
 // caller. All atomics, parking, spinning and reuse of the hand-off are here.
 //
-// Work comes in by one atomic exchange on the word head and without a lock. The
-// worker takes over all that has come in by one exchange, into a list under a
-// lock that only it and the rare calls use: Cancel, Drop and Close. That keeps
-// three things simple which a queue without any lock makes hard: a cancelled
-// Task leaves the middle of the queue at once, also behind a Task that never
-// ends; accepting work and closing are one decision; and a Task leaves in
-// exactly one of three ways (Next, Cancel, Drop).
+// Work comes in by one atomic exchange on the word head and without a lock; that
+// of a lone caller by one on a word of its own, see hand. The worker takes
+// over all that has come in, into a list under a lock that only it and the rare
+// calls use: Cancel, Drop and Close. That keeps three things simple which a
+// queue without any lock makes hard: a cancelled Task leaves the middle of the
+// queue at once, also behind a Task that never ends; accepting work and closing
+// are one decision; and a Task leaves in exactly one of three ways (Next,
+// Cancel, Drop).
 package inbox
 
 import (
@@ -45,23 +46,35 @@ type Inbox struct {
 	// about to, closed for ever after Close.
 	//
 	//	nil, asleep or a Task -> a new Task   Put
-	//	nil -> asleep                         worker, in Next, under mu
-	//	a Task -> nil                         flush, under mu
+	//	nil -> asleep                         worker, in doze, under mu
+	//	asleep -> nil                         a lone caller, in offer
+	//	asleep -> nil                         worker, in doze, under mu
+	//	a Task -> nil                         grab, under mu
 	//	anything -> closed                    Close, under mu, once
 	//
-	// Put's exchange publishes the Task; whoever replaces asleep rings the bell.
+	// Put's exchange publishes the Task; whoever but the worker replaces asleep
+	// rings the bell.
 	head prim.Pointer[Task]
 	_    [line - 8]byte
 
-	// hot is the Task of a lone caller, see pool.out. On head's line the two sides,
-	// each watching its own word, would slow each other down by half.
+	// hands is the way of the hot Task. It is the only way in and out that lies on
+	// one line.
+	hands [2]hand
+	_     [line - 16]byte
+
+	// hot is the Task of a lone caller, see pool.out. Both sides only read it once
+	// it has a waiter.
 	hot Task
-	_   [line - 56]byte
 
 	mu prim.Mutex
-	// Guarded by mu: what flush has taken over from head, oldest first.
+	// Guarded by mu: what flush has taken over, oldest first.
 	first, last *Task
-	vigil       vigil // the worker's own
+	// run is the closure of the hot Task from when it is taken over to its end, and
+	// turn which hand that came in. Written under mu by whoever takes the Task over,
+	// and then that one's to read; read under mu by all.
+	run   func()
+	turn  uint8
+	vigil vigil // the worker's own
 	// running is the batch that the worker has come to. Written by the worker
 	// under mu; read by it and, under mu, by Drop.
 	running *Task
@@ -115,9 +128,9 @@ func (q *Inbox) Get(waits bool) *Task {
 	case q.pool.out.Add(1) > 1:
 		return q.ready(q.pool.pop())
 	case q.hot.waiter == nil:
+		q.hot.lone = q
 		return q.ready(&q.hot)
 	}
-	q.hot.renew()
 	return &q.hot
 }
 
@@ -138,20 +151,20 @@ func (q *Inbox) ready(t *Task) *Task {
 		}
 		t.bell = prim.NewBell()
 	}
-	t.renew()
+	t.want = (t.state.Load() + 1) &^ parked
 	return t
 }
 
 // Recycle takes back a Task that is out of the queue and finished with.
 func (q *Inbox) Recycle(t *Task) {
-	if t.batch != nil {
-		return // what Post made looks after itself
-	}
-	t.Run = nil
-	if t.Posted {
+	switch {
+	case t.batch != nil: // looks after itself
+		return
+	case t.Posted:
 		if t.Sunk {
 			t.Frame = nil
 		}
+		t.run = nil
 		t.Posted, t.Counted, t.Sunk = false, false, false
 		q.pool.push(t, t)
 		return
@@ -160,14 +173,20 @@ func (q *Inbox) Recycle(t *Task) {
 	if w.End != Returned {
 		w.End, w.Err = Returned, nil
 	}
-	if t != &q.hot && w.gate == nil { // one with a gate is for one wait only
+	switch {
+	case t.lone != nil:
+		if t.run != nil { // most often it is, and t's line stays with both sides
+			t.run = nil
+		}
+	case w.gate == nil: // one with a gate is for one wait only
+		t.run = nil
 		q.pool.push(t, t)
 	}
 	q.pool.out.Add(-1)
 }
 
-// Put queues t. On Closed and Full t stays the caller's.
-func (q *Inbox) Put(t *Task) Verdict {
+// Put queues t, which stands for run. On Closed and Full t stays the caller's.
+func (q *Inbox) Put(t *Task, run func()) Verdict {
 	if q.limit > 0 && t.Counted {
 		for {
 			n := q.counted.Load()
@@ -183,9 +202,16 @@ func (q *Inbox) Put(t *Task) Verdict {
 		}
 	}
 	var did int
-	if t.Posted {
+	posted := t.Posted // later t may be another submitter's
+	switch {
+	case posted:
+		t.run = run
 		did = q.pushSealed(t)
-	} else {
+	case t == &q.hot:
+		q.pace.start(t)
+		did = q.offer(run)
+	default:
+		t.run = run
 		q.pace.start(t)
 		did = q.push(t)
 	}
@@ -194,6 +220,9 @@ func (q *Inbox) Put(t *Task) Verdict {
 		q.uncount(t)
 		return Closed
 	case wake:
+		if !posted {
+			t.woke = true
+		}
 		q.bell.Ring()
 	}
 	return Accepted
@@ -209,7 +238,7 @@ const (
 // push puts t on head. If it succeeds t may be anyone's when push returns.
 func (q *Inbox) push(t *Task) int {
 	// The quick case without a look: that would fetch the line once more.
-	t.next, t.woke = nil, false
+	t.next = nil
 	if q.head.CompareAndSwap(nil, t) {
 		return done
 	}
@@ -219,12 +248,12 @@ func (q *Inbox) push(t *Task) int {
 			t.next = nil
 			return refused
 		case asleep:
-			t.next, t.woke = nil, true
+			t.next = nil
 			if q.head.CompareAndSwap(asleep, t) {
 				return wake
 			}
 		default:
-			t.next, t.woke = h, false
+			t.next = h
 			if q.head.CompareAndSwap(h, t) {
 				return done
 			}
@@ -233,20 +262,27 @@ func (q *Inbox) push(t *Task) int {
 }
 
 // flush takes over what has come in. The caller holds mu.
-func (q *Inbox) flush() {
-	if t := q.grab(); t != nil {
-		q.take(t)
+func (q *Inbox) flush() { q.accept(q.grab()) }
+
+// grab takes the chain of what has come in on head, newest first, and says
+// whether hot came in after it. The caller holds mu.
+func (q *Inbox) grab() (newest *Task, hot bool) {
+	hot = q.offered() // first, so that what hot's owner posted before is on head
+	switch q.head.Load() {
+	case nil, asleep, closed:
+		return nil, hot
 	}
+	return q.head.Swap(nil), hot
 }
 
-// grab takes the chain of what has come in, newest first. The caller holds mu.
-func (q *Inbox) grab() *Task {
-	h := q.head.Load()
-	switch h {
-	case nil, asleep, closed:
-		return nil // only Put can change that while mu is held
+// accept appends what grab said. The caller holds mu.
+func (q *Inbox) accept(newest *Task, hot bool) {
+	if newest != nil {
+		q.take(newest)
 	}
-	return q.head.Swap(nil)
+	if hot {
+		q.take(q.receive())
+	}
 }
 
 // take appends a chain that came from head. The caller holds mu.
@@ -301,7 +337,7 @@ func (q *Inbox) Cancel(t *Task) bool {
 		return false
 	}
 	q.remove(t)
-	t.state.Store(t.want)
+	t.over()
 	return true
 }
 
@@ -326,18 +362,12 @@ func (q *Inbox) Next(after After) (t *Task, slept bool) {
 		if t != nil || end {
 			return t, slept
 		}
-		if q.pace.watch(&q.vigil, &q.head, after) {
+		if q.watch(after) {
 			continue
 		}
 		q.pool.shed()
-		// Either this comes first and Put or Close sees asleep and rings, or
-		// they were first and there is something to look at: on head or, if a
-		// Cancel has taken it over meanwhile, on the list.
 		from := q.pace.sleep(&q.vigil, after)
-		q.mu.Lock()
-		sleeps := q.first == nil && q.head.CompareAndSwap(nil, asleep)
-		q.mu.Unlock()
-		if sleeps {
+		if q.doze() {
 			q.bell.Wait()
 			q.pace.wake(&q.vigil, after, from)
 			slept, after = true, Seen
@@ -345,18 +375,35 @@ func (q *Inbox) Next(after After) (t *Task, slept bool) {
 	}
 }
 
+// doze marks the worker asleep. It reports whether the bell will be rung; if not,
+// there is something to look at. Only the worker may call it.
+//
+// Either asleep comes first and Put or Close sees it and rings, or they were
+// first and what came in is seen here: on head, in a hand or, if a Cancel has
+// taken it over meanwhile, on the list.
+func (q *Inbox) doze() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.first != nil || !q.head.CompareAndSwap(nil, asleep) {
+		return false
+	}
+	return !q.offered() || !q.head.CompareAndSwap(asleep, nil)
+}
+
 // pop takes the oldest Task out, or returns nil. The caller holds mu.
 func (q *Inbox) pop() *Task {
 	if q.first == nil {
-		t := q.grab()
-		if t == nil {
+		t, hot := q.grab()
+		switch {
+		case t == nil && hot: // alone, and never on the list
+			return q.receive()
+		case t == nil:
 			return nil
-		}
-		if t.next == nil { // alone, and never on the list
+		case t.next == nil && !hot: // likewise
 			q.uncount(t)
 			return t
 		}
-		q.take(t)
+		q.accept(t, hot)
 	}
 	t := q.first
 	q.remove(t)

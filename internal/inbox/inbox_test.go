@@ -10,10 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func nop() {}
+
 // posted returns a Task for q that nobody waits for.
-func posted(q *Inbox, f func()) *Task {
+func posted(q *Inbox) *Task {
 	t := q.Get(false)
-	t.Run, t.Posted, t.Counted = f, true, true
+	t.Posted, t.Counted = true, true
 	return t
 }
 
@@ -22,8 +24,8 @@ func TestOrderAndCancel(t *testing.T) {
 	q := New(Config{})
 	var tasks []*Task
 	for range 10 {
-		task := posted(q, func() {})
-		require.Equal(t, Accepted, q.Put(task))
+		task := posted(q)
+		require.Equal(t, Accepted, q.Put(task, nop))
 		tasks = append(tasks, task)
 	}
 	for _, i := range []int{0, 4, 5, 9} { // head, middle, tail
@@ -46,17 +48,17 @@ func TestOrderAndCancel(t *testing.T) {
 // taking make room.
 func TestLimitAndClose(t *testing.T) {
 	q := New(Config{Limit: 2})
-	a, b, c := posted(q, nil), posted(q, nil), posted(q, nil)
-	require.Equal(t, Accepted, q.Put(a))
-	require.Equal(t, Accepted, q.Put(b))
-	require.Equal(t, Full, q.Put(c))
+	a, b, c := posted(q), posted(q), posted(q)
+	require.Equal(t, Accepted, q.Put(a, nop))
+	require.Equal(t, Accepted, q.Put(b, nop))
+	require.Equal(t, Full, q.Put(c, nop))
 	require.True(t, q.Cancel(a))
-	require.Equal(t, Accepted, q.Put(c))
+	require.Equal(t, Accepted, q.Put(c, nop))
 	q.Next(Seen)
-	require.Equal(t, Accepted, q.Put(a))
+	require.Equal(t, Accepted, q.Put(a, nop))
 	require.True(t, q.Close())
 	require.False(t, q.Close())
-	require.Equal(t, Closed, q.Put(posted(q, nil)))
+	require.Equal(t, Closed, q.Put(posted(q), nop))
 }
 
 // Drop finishes what is queued, in order, and nothing else.
@@ -66,7 +68,7 @@ func TestDrop(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 5 {
 		task := q.Get(true)
-		require.Equal(t, Accepted, q.Put(task))
+		require.Equal(t, Accepted, q.Put(task, nop))
 		wg.Go(func() {
 			q.Wait(task)
 			if task.End != Dropped || task.Err != why {
@@ -91,7 +93,7 @@ func TestHammer(t *testing.T) {
 		wg.Go(func() {
 			for i := range ops {
 				task := q.Get(true)
-				if q.Put(task) != Accepted {
+				if q.Put(task, nop) != Accepted {
 					t.Error("refused")
 				}
 				if (p+i)%3 == 0 && q.Cancel(task) {
@@ -171,7 +173,7 @@ func TestIdleWorkerSheds(t *testing.T) {
 	q := New(Config{Wait: Park})
 	var burst []*Task
 	for range 10 * keep {
-		burst = append(burst, posted(q, nil))
+		burst = append(burst, posted(q))
 	}
 	for _, task := range burst {
 		q.Recycle(task)
@@ -195,13 +197,12 @@ func TestIdleWorkerSheds(t *testing.T) {
 func TestNothingKept(t *testing.T) {
 	q := New(Config{Wait: Park})
 	task := q.Get(true)
-	task.Run = func() {}
-	require.Equal(t, Accepted, q.Put(task))
+	require.Equal(t, Accepted, q.Put(task, func() {}))
 	require.True(t, task.park())
 	got, _ := q.Next(Seen)
 	require.Same(t, task, got)
 	require.True(t, task.Finish(Returned, nil))
-	require.Nil(t, task.Run)
+	require.Nil(t, task.run)
 
 	for range 3 {
 		require.Equal(t, Accepted, q.Post(func() {}))

@@ -66,6 +66,12 @@ const (
 	// worth its price: the worker would have to spin through it. It contains the
 	// time to wake up, which spinning saves.
 	gapMost = spinFor
+	// callerPauses and workerPauses lie before a spinning side's first look: the
+	// other side cannot be there before, and a look takes the line away that it is
+	// about to write. Without them a hot round trip takes a quarter longer; two
+	// more or less make no difference.
+	callerPauses = 4
+	workerPauses = 2
 	// looks is how often a spinning side looks between two readings of the clock.
 	looks = 64
 )
@@ -92,10 +98,10 @@ type pace struct {
 // A vigil is what the worker remembers of its own waiting. It lies apart from the
 // pace, which the callers read.
 type vigil struct {
-	luck int32 // tasks that came in while the worker spun, as long as they can be spent
+	luck int8 // tasks that came in while the worker spun, as long as they can be spent
 	// stream is how often in a row a sleep after a posted task was so short that
 	// spinning would have saved it.
-	stream uint32
+	stream uint8
 	tried  bool  // the worker has spun for stealFor in this trial
 	sleeps uint8 // modulo 256
 }
@@ -127,7 +133,7 @@ func (p *pace) init(w Wait) {
 // if that is to be measured.
 func (p *pace) start(t *Task) {
 	arm := p.arm.Load()
-	t.arm, t.from = arm, 0
+	t.arm, t.from, t.woke = arm, 0, false
 	t.uses++
 	if p.wait != Adaptive {
 		return
@@ -295,7 +301,7 @@ func (p *pace) wake(v *vigil, after After, from int64) {
 	switch {
 	case after != Posted:
 	case slept < spinFor/2 && several():
-		v.stream++
+		v.stream = min(v.stream+1, streamLeast)
 	default:
 		v.stream = 0
 	}
@@ -303,7 +309,8 @@ func (p *pace) wake(v *vigil, after After, from int64) {
 
 // watch spins for a while if that is the way to wait. It reports whether the
 // worker should look before it sleeps. The worker calls it.
-func (p *pace) watch(v *vigil, head *prim.Pointer[Task], after After) bool {
+func (q *Inbox) watch(after After) bool {
+	p, v := &q.pace, &q.vigil
 	arm := p.arm.Load()
 	if arm&trial == 0 {
 		v.tried = false
@@ -328,12 +335,15 @@ func (p *pace) watch(v *vigil, head *prim.Pointer[Task], after After) bool {
 	default:
 		return false
 	}
+	for range workerPauses {
+		prim.Pause()
+	}
 	for from := int64(0); ; {
 		for range max(looks/pauses, 1) {
 			for range pauses - 1 {
 				prim.Pause()
 			}
-			if head.Load() != nil {
+			if q.handsFull() || q.head.Load() != nil {
 				v.luck = min(v.luck+1, 4*stealPrice)
 				return true
 			}
@@ -363,6 +373,11 @@ func (p *pace) watch(v *vigil, head *prim.Pointer[Task], after After) bool {
 func (p *pace) watchEnd(t *Task, crowd bool) bool {
 	if t.arm&spinning == 0 || t.woke {
 		return false
+	}
+	if !crowd {
+		for range callerPauses {
+			prim.Pause()
+		}
 	}
 	for from := int64(0); ; {
 		for range looks {

@@ -26,9 +26,9 @@ type batch struct {
 // Chunk is how many closures of a batch Next hands out as one Task, at most.
 const Chunk = 15
 
-// run is the Run of a batch's Task. A closure that panics or calls
-// runtime.Goexit ends run, and Next hands out the rest.
-func (b *batch) run() {
+// call is the closure of a batch's Task. A closure of it that panics or calls
+// runtime.Goexit ends call, and Next hands out the rest.
+func (b *batch) call() {
 	for range b.chunk {
 		i := int(b.claimed.Add(1)) - 1
 		if i >= len(b.fs) {
@@ -94,7 +94,7 @@ func newBatch(bubbled bool) *Task {
 	if bubbled {
 		t.chunk = 1 // there only the worker itself may drop what is queued, in between
 	}
-	t.Run = t.batch.run
+	t.run = t.batch.call
 	return t
 }
 

@@ -12,7 +12,7 @@ func TestPostStaysBehindPut(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		for task, _ := q.Next(Posted); task != nil; task, _ = q.Next(Posted) {
-			task.Run()
+			task.Func()()
 			task.Finish(Returned, nil)
 			q.Recycle(task)
 		}
@@ -28,9 +28,9 @@ func TestPostStaysBehindPut(t *testing.T) {
 	}()
 	var last, wrong int // the worker's
 	for i := range 100000 {
-		q.Put(posted(q, func() {
+		q.Put(posted(q), func() {
 			last = 2*i + 1
-		}))
+		})
 		q.Post(func() {
 			if last != 2*i+1 {
 				wrong++

@@ -31,15 +31,20 @@ type Sink interface {
 // A Task fits a cache line. In the quick case the worker writes nothing here but
 // state, so that the line crosses between two processors as seldom as can be.
 type Task struct {
-	Run func() // the closure
+	// run is the closure. That of the hot Task is in Inbox.run, and here only while
+	// its submitter sleeps.
+	run func()
 
 	next, prev *Task // in head's chain and in the pool: next; in the list: both, guarded by Inbox.mu
 
 	*waiter // nil if nobody has ever waited for this Task
 	*batch  // nil if this is one closure
 
-	// state is how far the wait for this Task has come. It is over when it equals
-	// want, which get sets to another number each time.
+	lone *Inbox // the Inbox whose hot Task this is, or nil
+
+	// state is how far the wait for this Task has come; that for the hot Task is in
+	// a hand. It is over when it equals want, which Get sets to another number each
+	// time.
 	//
 	//	pending -> parked   the waiter, before it sleeps
 	//	either -> want      Finish and Cancel: the closure has ended, was dropped
@@ -57,14 +62,10 @@ type Task struct {
 	Counted bool // counts against the limit of New
 	Sunk    bool // Frame is a Sink, which gets the end
 	queued  bool // in the list; guarded by Inbox.mu
-	woke    bool // Put has woken the worker; the submitter's
 }
 
 // parked is a state; want is below it.
 const parked = 1 << 31
-
-// renew makes the Task pending.
-func (t *Task) renew() { t.want = (t.state.Load() + 1) &^ parked }
 
 // A waiter is what a Task has that is waited for.
 type waiter struct {
@@ -76,9 +77,12 @@ type waiter struct {
 	Err error
 	End End
 
-	// The submitter's: how often the Task was used, modulo 256; the way to wait
-	// when it was queued; and when that was, if it is measured, else 0.
+	// The submitter's: how often the Task was used, modulo 256; whether Put has
+	// woken the worker; the way to wait when it was queued; and when that was, if
+	// it is measured, else 0.
 	uses uint8
+	woke bool
+	turn uint8 // the hot Task's: which hand was used last
 	arm  uint32
 	from int64
 
@@ -91,8 +95,30 @@ type waiter struct {
 	gate *prim.Mutex
 }
 
-// Over reports whether the wait for the Task has ended.
-func (t *Task) Over() bool { return t.state.Load() == t.want }
+// Func is the closure that the Task stands for. Who has taken the Task out may
+// call it.
+func (t *Task) Func() func() {
+	if t.lone != nil {
+		return t.lone.run
+	}
+	return t.run
+}
+
+// Over reports whether the wait for the Task has ended. It says nothing before Put.
+func (t *Task) Over() bool {
+	if q := t.lone; q != nil {
+		return q.hands[t.turn].Load() == nil
+	}
+	return t.state.Load() == t.want
+}
+
+// over ends the wait. It reports whether the waiter sleeps, or is about to.
+func (t *Task) over() (sleeps bool) {
+	if q := t.lone; q != nil {
+		return q.handBack()
+	}
+	return t.state.Swap(t.want) == parked
+}
 
 // Weight is how many closures one Run may call.
 func (t *Task) Weight() uint64 {
@@ -109,21 +135,21 @@ func (t *Task) Finish(end End, err error) (rang bool) {
 	switch {
 	case t.Sunk:
 		sink := t.Frame.(Sink)
-		t.Run, t.Frame = nil, nil
+		t.run, t.Frame = nil, nil
 		sink.Finish(end, err)
 		return false
 	case t.Posted:
 		if t.batch == nil {
-			t.Run = nil
+			t.run = nil
 		}
 		return false
 	case end != Returned:
 		t.End, t.Err = end, err
 	}
-	if t.state.Swap(t.want) != parked {
+	if !t.over() {
 		return false // the waiter has seen it, and t may be anyone's by now
 	}
-	t.Run = nil // T7: who sleeps may take its time to wake
+	t.run = nil // T7: who sleeps may take its time to wake
 	if t.gate != nil {
 		t.gate.Unlock()
 	} else {
@@ -135,6 +161,9 @@ func (t *Task) Finish(end End, err error) (rang bool) {
 // park announces the waiter's sleep. It reports whether the waiter may sleep; if
 // not, the Task is finished.
 func (t *Task) park() bool {
+	if q := t.lone; q != nil {
+		return q.parkHand()
+	}
 	s := t.state.Load()
 	return s != t.want && t.state.CompareAndSwap(s, parked)
 }

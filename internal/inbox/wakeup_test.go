@@ -33,7 +33,7 @@ func TestCancelLosesNoTask(t *testing.T) {
 					q.pace.arm.Store(spinning) // it spins, then sleeps
 				}
 				task := q.Get(true)
-				q.Put(task)
+				q.Put(task, nop)
 				q.Wait(task)
 				q.Recycle(task)
 				done.Add(1)

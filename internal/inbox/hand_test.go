@@ -1,0 +1,162 @@
+package inbox
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// work runs q's worker until q is closed and empty.
+func work(q *Inbox) (ended chan struct{}) {
+	ended = make(chan struct{})
+	go func() {
+		defer close(ended)
+		after := Seen
+		for {
+			t, _ := q.Next(after)
+			if t == nil {
+				return
+			}
+			t.Func()()
+			after = Seen
+			switch {
+			case t.Posted:
+				after = Posted
+				t.Finish(Returned, nil)
+				q.Recycle(t)
+			case t.Finish(Returned, nil):
+				after = Rang
+			}
+		}
+	}()
+	return ended
+}
+
+// The closure of a lone caller stays behind what that caller posted before, also
+// when somebody else takes over in between what has come in.
+func TestHandStaysBehindPosts(t *testing.T) {
+	for _, wait := range []Wait{Park, Adaptive, Spin} {
+		q := New(Config{Wait: wait})
+		ended := work(q)
+		var stop atomic.Bool
+		var others sync.WaitGroup
+		others.Go(func() {
+			for never := new(Task); !stop.Load(); {
+				q.Cancel(never)
+			}
+		})
+		var last, wrong int // the worker's
+		for i := range 10000 {
+			q.Post(func() { last = i })
+			task := q.Get(true)
+			require.Same(t, &q.hot, task)
+			require.Equal(t, Accepted, q.Put(task, func() {
+				if last != i {
+					wrong++
+				}
+			}))
+			q.Wait(task)
+			q.Recycle(task)
+		}
+		stop.Store(true)
+		others.Wait()
+		q.Close()
+		<-ended
+		require.Zero(t, wrong, "calls that overtook their caller's post; way to wait: %d", wait)
+	}
+}
+
+// A lone caller and Close: what is accepted runs, what is refused does not.
+func TestHandAndClose(t *testing.T) {
+	for i := range 5000 {
+		q := New(Config{Wait: []Wait{Park, Park, Adaptive, Spin}[i%4]})
+		ended := work(q)
+		var start, both sync.WaitGroup
+		start.Add(2)
+		ran := 0
+		var closed atomic.Bool
+		both.Go(func() {
+			start.Done()
+			start.Wait()
+			q.Close()
+			closed.Store(true)
+		})
+		accepted := 0
+		both.Go(func() {
+			start.Done()
+			start.Wait()
+			for {
+				late := closed.Load()
+				task := q.Get(true)
+				if q.Put(task, func() { ran++ }) != Accepted {
+					q.Recycle(task)
+					return
+				}
+				if late {
+					t.Error("accepted after Close")
+				}
+				accepted++
+				q.Wait(task)
+				q.Recycle(task)
+			}
+		})
+		both.Wait()
+		<-ended
+		require.Equal(t, accepted, ran)
+		require.Zero(t, q.pool.out.Load())
+		require.False(t, q.handsFull())
+	}
+}
+
+// A lone caller that gives up: its closure has run or never will.
+func TestHandAndCancel(t *testing.T) {
+	for _, wait := range []Wait{Park, Adaptive, Spin} {
+		q := New(Config{Wait: wait})
+		ended := work(q)
+		ran, finished := 0, 0
+		for range 10000 {
+			ctx, cancel := context.WithCancel(context.Background())
+			task := q.Get(true)
+			require.Equal(t, Accepted, q.Put(task, func() { ran++ }))
+			go cancel()
+			if q.WaitContext(ctx, ctx.Done(), task) {
+				finished++
+			}
+			require.True(t, task.Over())
+			q.Recycle(task)
+			require.Nil(t, task.run)
+		}
+		q.Close()
+		<-ended
+		require.Equal(t, finished, ran)
+	}
+}
+
+// A closure is taken over also while its caller already sleeps, and let go of
+// once it has ended or was dropped.
+func TestHandParked(t *testing.T) {
+	q := New(Config{Wait: Park})
+	for _, drop := range []bool{false, true} {
+		ran := false
+		task := q.Get(true)
+		require.Equal(t, Accepted, q.Put(task, func() { ran = true }))
+		require.True(t, task.park())
+		if drop {
+			require.Equal(t, 1, q.Drop(nil))
+		} else {
+			taken, _ := q.Next(Seen)
+			require.Same(t, task, taken)
+			taken.Func()()
+			require.True(t, taken.Finish(Returned, nil))
+		}
+		task.bell.Wait()
+		require.Equal(t, !drop, ran)
+		require.True(t, task.Over())
+		require.Nil(t, task.run)
+		require.Nil(t, q.run)
+		q.Recycle(task)
+	}
+}

@@ -3,9 +3,9 @@
 // caller. All atomics, parking, spinning and reuse of the hand-off are here.
 //
 // Work comes in by one atomic exchange on the word head and without a lock; that
-// of a lone caller by one on a word of its own, see hand. The worker takes
-// over all that has come in, into a list under a lock that only it and the rare
-// calls use: Cancel, Drop and Close. That keeps three things simple which a
+// of a lone caller by one on a word of its own, see lane. The worker
+// takes over all that has come in, into a list under a lock that only it and the
+// rare calls use: Cancel, Drop and Close. That keeps three things simple which a
 // queue without any lock makes hard: a cancelled Task leaves the middle of the
 // queue at once, also behind a Task that never ends; accepting work and closing
 // are one decision; and a Task leaves in exactly one of three ways (Next,
@@ -39,7 +39,8 @@ type Inbox struct {
 	// counted is how many counted Tasks are queued. Put adds before it queues, and
 	// who takes a Task out subtracts after. Unused without a limit.
 	counted prim.Count
-	_       [line - 56]byte
+	// lane is nil until there is a caller. Set once, by whoever has it first.
+	lane prim.Pointer[lane]
 
 	// head is the newest Task that has come in; next leads from there to the
 	// older ones. nil if none has, asleep if none has and the worker sleeps or is
@@ -47,7 +48,7 @@ type Inbox struct {
 	//
 	//	nil, asleep or a Task -> a new Task   Put
 	//	nil -> asleep                         worker, in doze, under mu
-	//	asleep -> nil                         a lone caller, in offer
+	//	asleep -> nil                         offer
 	//	asleep -> nil                         worker, in doze, under mu
 	//	a Task -> nil                         grab, under mu
 	//	anything -> closed                    Close, under mu, once
@@ -57,29 +58,17 @@ type Inbox struct {
 	head prim.Pointer[Task]
 	_    [line - 8]byte
 
-	// hands is the way of the hot Task. It is the only way in and out that lies on
-	// one line.
-	hands [2]hand
-	_     [line - 16]byte
-
-	// hot is the Task of a lone caller, see pool.out. Both sides only read it once
-	// it has a waiter.
-	hot Task
-
 	mu prim.Mutex
 	// Guarded by mu: what flush has taken over, oldest first.
 	first, last *Task
-	// run is the closure of the hot Task from when it is taken over to its end, and
-	// turn which hand that came in. Written under mu by whoever takes the Task over,
-	// and then that one's to read; read under mu by all.
-	run   func()
-	turn  uint8
-	vigil vigil // the worker's own
+	turn        uint8 // which of the lane's hands was taken over last
+	vigil       vigil // the worker's own
 	// running is the batch that the worker has come to. Written by the worker
 	// under mu; read by it and, under mu, by Drop.
 	running *Task
 	// free are empty batches or nil. Put there by the worker, taken by posters.
 	free [2]prim.Pointer[Task]
+	_    [line - 56]byte
 
 	pool  pool
 	posts posts
@@ -122,25 +111,16 @@ func (q *Inbox) Limited() bool { return q.limit > 0 }
 
 // Get returns an empty Task for Put. waits says that the caller will Wait for it.
 func (q *Inbox) Get(waits bool) *Task {
-	switch {
-	case !waits:
+	if !waits {
 		return q.pool.pop()
-	case q.pool.out.Add(1) > 1:
-		return q.ready(q.pool.pop())
-	case q.hot.waiter == nil:
-		q.hot.lone = q
-		return q.ready(&q.hot)
 	}
-	return &q.hot
-}
-
-// ready makes t one that can be waited for, or returns another.
-func (q *Inbox) ready(t *Task) *Task {
+	t := q.lone()
+	if t == nil {
+		t = q.pool.pop()
+	}
 	if t.waiter == nil || t.bell == (prim.Bell{}) {
-		if !q.bubbled && bubble.Here() {
-			if t != &q.hot {
-				q.pool.push(t, t)
-			}
+		if !q.bubbled && bubble.Here() { // what is made here is no good outside
+			q.putBack(t)
 			t = &Task{waiter: &waiter{gate: new(prim.Mutex)}}
 			t.gate.Lock()
 			t.state.Store(parked)
@@ -151,7 +131,10 @@ func (q *Inbox) ready(t *Task) *Task {
 		}
 		t.bell = prim.NewBell()
 	}
-	t.want = (t.state.Load() + 1) &^ parked
+	if t.lane == nil {
+		q.pool.others.Add(1)
+		t.want = (t.state.Load() + 1) &^ parked
+	}
 	return t
 }
 
@@ -173,16 +156,25 @@ func (q *Inbox) Recycle(t *Task) {
 	if w.End != Returned {
 		w.End, w.Err = Returned, nil
 	}
-	switch {
-	case t.lone != nil:
-		if t.run != nil { // most often it is, and t's line stays with both sides
-			t.run = nil
-		}
-	case w.gate == nil: // one with a gate is for one wait only
+	if t.run != nil { // a lane's most often is, and its line stays with both sides
 		t.run = nil
-		q.pool.push(t, t)
 	}
-	q.pool.out.Add(-1)
+	if w.gate != nil { // for one wait only
+		return
+	}
+	if t.lane == nil {
+		q.pool.others.Add(-1)
+	}
+	q.putBack(t)
+}
+
+// putBack gives back what lone or pool.pop returned.
+func (q *Inbox) putBack(t *Task) {
+	if t.lane != nil {
+		q.pool.busy.Store(0)
+		return
+	}
+	q.pool.push(t, t)
 }
 
 // Put queues t, which stands for run. On Closed and Full t stays the caller's.
@@ -207,9 +199,9 @@ func (q *Inbox) Put(t *Task, run func()) Verdict {
 	case posted:
 		t.run = run
 		did = q.pushSealed(t)
-	case t == &q.hot:
+	case t.lane != nil:
 		q.pace.start(t)
-		did = q.offer(run)
+		did = q.offer(t.lane, run)
 	default:
 		t.run = run
 		q.pace.start(t)
@@ -265,23 +257,25 @@ func (q *Inbox) push(t *Task) int {
 func (q *Inbox) flush() { q.accept(q.grab()) }
 
 // grab takes the chain of what has come in on head, newest first, and says
-// whether hot came in after it. The caller holds mu.
-func (q *Inbox) grab() (newest *Task, hot bool) {
-	hot = q.offered() // first, so that what hot's owner posted before is on head
+// whether the lane comes after it. The caller holds mu.
+func (q *Inbox) grab() (newest *Task, lane bool) {
+	lane = q.offered() // first, so that what its caller has posted before is on head
 	switch q.head.Load() {
 	case nil, asleep, closed:
-		return nil, hot
+		return nil, lane
 	}
-	return q.head.Swap(nil), hot
+	return q.head.Swap(nil), lane
 }
 
 // accept appends what grab said. The caller holds mu.
-func (q *Inbox) accept(newest *Task, hot bool) {
+func (q *Inbox) accept(newest *Task, lane bool) {
 	if newest != nil {
 		q.take(newest)
 	}
-	if hot {
-		q.take(q.receive())
+	if lane {
+		t := q.receive()
+		t.next = nil
+		q.take(t)
 	}
 }
 
@@ -379,7 +373,7 @@ func (q *Inbox) Next(after After) (t *Task, slept bool) {
 // there is something to look at. Only the worker may call it.
 //
 // Either asleep comes first and Put or Close sees it and rings, or they were
-// first and what came in is seen here: on head, in a hand or, if a Cancel has
+// first and what came in is seen here: on head, in a lane or, if a Cancel has
 // taken it over meanwhile, on the list.
 func (q *Inbox) doze() bool {
 	q.mu.Lock()
@@ -393,17 +387,17 @@ func (q *Inbox) doze() bool {
 // pop takes the oldest Task out, or returns nil. The caller holds mu.
 func (q *Inbox) pop() *Task {
 	if q.first == nil {
-		t, hot := q.grab()
+		t, lane := q.grab()
 		switch {
-		case t == nil && hot: // alone, and never on the list
-			return q.receive()
-		case t == nil:
+		case t == nil && !lane:
 			return nil
-		case t.next == nil && !hot: // likewise
+		case t == nil: // alone, and never on the list
+			return q.receive()
+		case t.next == nil && !lane: // likewise
 			q.uncount(t)
 			return t
 		}
-		q.accept(t, hot)
+		q.accept(t, lane)
 	}
 	t := q.first
 	q.remove(t)

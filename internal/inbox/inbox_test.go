@@ -141,7 +141,7 @@ func TestBurstIsFoundAgain(t *testing.T) {
 	}
 	q.pool.shed()
 	require.Equal(t, keep, length(q.pool.free))
-	require.Equal(t, burst-keep-1, length(q.pool.spare.Value())) // one is hot
+	require.Equal(t, burst-keep-1, length(q.pool.spare.Value())) // one is the lane's
 	for range burst {
 		require.True(t, tasks[q.Get(true)], "a new Task while old ones were free")
 	}

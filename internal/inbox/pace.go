@@ -343,7 +343,7 @@ func (q *Inbox) watch(after After) bool {
 			for range pauses - 1 {
 				prim.Pause()
 			}
-			if q.handsFull() || q.head.Load() != nil {
+			if q.full() || q.head.Load() != nil {
 				v.luck = min(v.luck+1, 4*stealPrice)
 				return true
 			}

@@ -14,11 +14,13 @@ const keep = 64
 // A pool holds an Inbox's free Tasks. It is the Thread's own: what was made in a
 // synctest bubble must not be used outside, so nothing is shared between Threads.
 type pool struct {
-	// out is how many Tasks that are waited for are out, from Get to Recycle. The
-	// caller that takes it from 0 to 1 may use Inbox.hot, and it alone: everyone
-	// before has given back. So a lone caller needs no more than this counter.
-	// Added to by Get, subtracted from by Recycle.
-	out prim.Count
+	// busy is 1 while a caller has the lane, from Get to Recycle. Taken by a
+	// compare-and-swap of 0, so what lies in the lane is that caller's: everyone
+	// before has given it back.
+	busy prim.Word
+	// others is how many Tasks that are waited for are out beside the lane. Added
+	// to by Get, subtracted from by Recycle, read to see whether there is a crowd.
+	others prim.Count
 
 	// back is a chain of free Tasks on their way back. push adds one; get, under
 	// mu, and shed take the whole chain, so a Task never returns to the top while

@@ -17,13 +17,16 @@ func TestLayout(t *testing.T) {
 	require.Greater(t, unsafe.Sizeof(Task{}), uintptr(48))
 	var q Inbox
 	require.EqualValues(t, line, unsafe.Offsetof(q.head))
-	require.EqualValues(t, 2*line, unsafe.Offsetof(q.hands))
-	require.EqualValues(t, 3*line, unsafe.Offsetof(q.hot))
-	require.EqualValues(t, 4*line, unsafe.Offsetof(q.mu))
-	require.EqualValues(t, 5*line, unsafe.Offsetof(q.pool))
-	// Objects of six lines begin on a line.
-	require.LessOrEqual(t, unsafe.Sizeof(q), uintptr(6*line))
-	require.Greater(t, unsafe.Sizeof(q), uintptr(5*line+32))
+	require.EqualValues(t, 2*line, unsafe.Offsetof(q.mu))
+	require.EqualValues(t, 3*line, unsafe.Offsetof(q.pool))
+	// Objects of three and of four lines begin on a line.
+	require.LessOrEqual(t, unsafe.Sizeof(q), uintptr(4*line))
+	require.Greater(t, unsafe.Sizeof(q), uintptr(3*line+32))
+	var l lane
+	require.EqualValues(t, line, unsafe.Offsetof(l.task))
+	require.EqualValues(t, 2*line, unsafe.Offsetof(l.caller))
+	require.LessOrEqual(t, unsafe.Sizeof(l), uintptr(3*line))
+	require.Greater(t, unsafe.Sizeof(l), uintptr(2*line+48))
 	require.EqualValues(t, line, unsafe.Sizeof(batch{}))
 	require.LessOrEqual(t, unsafe.Sizeof(waiter{}), uintptr(line))
 	require.LessOrEqual(t, unsafe.Sizeof(meter{}), uintptr(line))

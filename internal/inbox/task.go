@@ -31,8 +31,8 @@ type Sink interface {
 // A Task fits a cache line. In the quick case the worker writes nothing here but
 // state, so that the line crosses between two processors as seldom as can be.
 type Task struct {
-	// run is the closure. That of the hot Task is in Inbox.run, and here only while
-	// its submitter sleeps.
+	// run is the closure. That of a lane's Task is in a hand, and here only while
+	// the caller sleeps.
 	run func()
 
 	next, prev *Task // in head's chain and in the pool: next; in the list: both, guarded by Inbox.mu
@@ -40,10 +40,9 @@ type Task struct {
 	*waiter // nil if nobody has ever waited for this Task
 	*batch  // nil if this is one closure
 
-	lone *Inbox // the Inbox whose hot Task this is, or nil
+	lane *lane // whose Task this is, or nil; immutable
 
-	// state is how far the wait for this Task has come; that for the hot Task is in
-	// a hand. It is over when it equals want, which Get sets to another number each
+	// state is how far the wait for this Task has come, unless that is in a hand. It is over when it equals want, which Get sets to another number each
 	// time.
 	//
 	//	pending -> parked   the waiter, before it sleeps
@@ -82,7 +81,7 @@ type waiter struct {
 	// it is measured, else 0.
 	uses uint8
 	woke bool
-	turn uint8 // the hot Task's: which hand was used last
+	turn uint8 // of a lane: which hand was used last
 	arm  uint32
 	from int64
 
@@ -98,24 +97,24 @@ type waiter struct {
 // Func is the closure that the Task stands for. Who has taken the Task out may
 // call it.
 func (t *Task) Func() func() {
-	if t.lone != nil {
-		return t.lone.run
+	if t.lane != nil {
+		return t.lane.run()
 	}
 	return t.run
 }
 
 // Over reports whether the wait for the Task has ended. It says nothing before Put.
 func (t *Task) Over() bool {
-	if q := t.lone; q != nil {
-		return q.hands[t.turn].Load() == nil
+	if t.lane != nil {
+		return t.lane.over()
 	}
 	return t.state.Load() == t.want
 }
 
 // over ends the wait. It reports whether the waiter sleeps, or is about to.
 func (t *Task) over() (sleeps bool) {
-	if q := t.lone; q != nil {
-		return q.handBack()
+	if t.lane != nil {
+		return t.lane.taken().Swap(nil) == parkedHand
 	}
 	return t.state.Swap(t.want) == parked
 }
@@ -161,8 +160,8 @@ func (t *Task) Finish(end End, err error) (rang bool) {
 // park announces the waiter's sleep. It reports whether the waiter may sleep; if
 // not, the Task is finished.
 func (t *Task) park() bool {
-	if q := t.lone; q != nil {
-		return q.parkHand()
+	if t.lane != nil {
+		return t.lane.park()
 	}
 	s := t.state.Load()
 	return s != t.want && t.state.CompareAndSwap(s, parked)
@@ -219,7 +218,7 @@ func (q *Inbox) WaitContext(ctx context.Context, ended <-chan struct{}, t *Task)
 // watchEnd spins for a while if that is the way to wait. It reports whether t is
 // over.
 func (q *Inbox) watchEnd(t *Task) bool {
-	return q.pace.watchEnd(t, q.pool.out.Load() > 1)
+	return q.pace.watchEnd(t, t.lane == nil || q.pool.others.Load() > 0)
 }
 
 func (t *Task) gateContext(ctx context.Context, q *Inbox) (finished bool) {

@@ -37,7 +37,7 @@ func work(q *Inbox) (ended chan struct{}) {
 
 // The closure of a lone caller stays behind what that caller posted before, also
 // when somebody else takes over in between what has come in.
-func TestHandStaysBehindPosts(t *testing.T) {
+func TestLaneStaysBehindPosts(t *testing.T) {
 	for _, wait := range []Wait{Park, Adaptive, Spin} {
 		q := New(Config{Wait: wait})
 		ended := work(q)
@@ -52,7 +52,7 @@ func TestHandStaysBehindPosts(t *testing.T) {
 		for i := range 10000 {
 			q.Post(func() { last = i })
 			task := q.Get(true)
-			require.Same(t, &q.hot, task)
+			require.NotNil(t, task.lane)
 			require.Equal(t, Accepted, q.Put(task, func() {
 				if last != i {
 					wrong++
@@ -70,7 +70,7 @@ func TestHandStaysBehindPosts(t *testing.T) {
 }
 
 // A lone caller and Close: what is accepted runs, what is refused does not.
-func TestHandAndClose(t *testing.T) {
+func TestLaneAndClose(t *testing.T) {
 	for i := range 5000 {
 		q := New(Config{Wait: []Wait{Park, Park, Adaptive, Spin}[i%4]})
 		ended := work(q)
@@ -106,13 +106,13 @@ func TestHandAndClose(t *testing.T) {
 		both.Wait()
 		<-ended
 		require.Equal(t, accepted, ran)
-		require.Zero(t, q.pool.out.Load())
-		require.False(t, q.handsFull())
+		require.Zero(t, q.pool.busy.Load())
+		require.False(t, q.full())
 	}
 }
 
 // A lone caller that gives up: its closure has run or never will.
-func TestHandAndCancel(t *testing.T) {
+func TestLaneAndCancel(t *testing.T) {
 	for _, wait := range []Wait{Park, Adaptive, Spin} {
 		q := New(Config{Wait: wait})
 		ended := work(q)
@@ -137,7 +137,7 @@ func TestHandAndCancel(t *testing.T) {
 
 // A closure is taken over also while its caller already sleeps, and let go of
 // once it has ended or was dropped.
-func TestHandParked(t *testing.T) {
+func TestLaneParked(t *testing.T) {
 	q := New(Config{Wait: Park})
 	for _, drop := range []bool{false, true} {
 		ran := false
@@ -156,7 +156,7 @@ func TestHandParked(t *testing.T) {
 		require.Equal(t, !drop, ran)
 		require.True(t, task.Over())
 		require.Nil(t, task.run)
-		require.Nil(t, q.run)
+		require.False(t, q.full())
 		q.Recycle(task)
 	}
 }

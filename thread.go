@@ -45,13 +45,14 @@ type core struct {
 	inbox   *inbox.Inbox
 	hooks   []hook
 	handler func(error)
-	bubbled bool          // made inside a synctest bubble
 	ready   chan struct{} // closed by the Thread when all inits have succeeded; nil if there are none
 	done    chan struct{} // closed by the last code the Thread runs
 
+	bubbled bool // made inside a synctest bubble
+
 	// Written by the Thread before it closes done, read after that.
-	err    error // of init when it failed, and of the hooks at the end
 	exited bool  // an init called runtime.Goexit
+	err    error // of init when it failed, and of the hooks at the end
 
 	// stage is how far the Thread has come, for waits to be over. Written by the
 	// Thread only, upwards: starting, serving, ended. Read by the ring check.

@@ -23,20 +23,20 @@ import (
 // not in the loop's frame.
 type worker struct {
 	*core
-	tid   uint64      // the OS thread, as osthread.Self tells it
-	runs  uint64      // tasks taken since the coroutine began
-	since uint64      // tasks taken since the lock count was set right
-	after inbox.After // how the last task ended
+	tid   uint64 // the OS thread, as osthread.Self tells it
+	runs  uint64 // tasks taken since the coroutine began
+	since uint64 // tasks taken since the lock count was set right
 
 	job      job         // what user code is running; none outside of it
 	panicked *PanicError // how that code has ended, until end handles it
 	hookErr  error       // what the running hook has returned
+	errs     []error     // of hooks
 	step     int         // up to down: hooks[:step] were handled; then: are left to handle
 	up       bool        // all inits have succeeded
 	failed   bool        // an init has not
 	down     bool        // the queue is closed and empty
-	errs     []error     // of hooks
 	finished bool        // the last hook has ended
+	after    inbox.After // how the last task ended
 }
 
 // A job is one call of user code. At most one of its fields is set.

@@ -3,11 +3,10 @@ package ste
 import (
 	"context"
 	"runtime"
-	"sync"
-	"sync/atomic"
 
 	"github.com/ste-go/ste/internal/bubble"
 	"github.com/ste-go/ste/internal/inbox"
+	"github.com/ste-go/ste/internal/prim"
 )
 
 // A Future is the result of an Async task, now or later.
@@ -24,10 +23,10 @@ type Future[T any] struct {
 	done chan struct{}
 	// gate, when set, is unlocked instead, and a goroutine closes done: the
 	// Future was made in a synctest bubble and its Thread was not.
-	gate *sync.Mutex
+	gate *prim.Mutex
 	// over is set just before done is closed. Written by Finish, read by the
 	// ring check.
-	over atomic.Bool
+	over prim.Flag
 
 	// Written before over is set, read after it.
 	v    T
@@ -35,14 +34,14 @@ type Future[T any] struct {
 	how  inbox.End
 	lost *claim // for a panic that nobody was waiting for
 
-	mu      sync.Mutex
+	mu      prim.Mutex
 	waiting int // Waits that will take the result; guarded by mu
 }
 
 // A claim is the panic of an Async task that no Wait has taken.
 type claim struct {
 	pe    *PanicError
-	taken atomic.Bool // false to true, by the first Wait or by whoever reports it
+	taken prim.Flag // false to true, by the first Wait or by whoever reports it
 }
 
 // Async queues f and returns at once with the Future of its result; see Call for
@@ -60,7 +59,7 @@ func Async[T any](t *Thread, f func() (T, error)) (*Future[T], error) {
 	}
 	fu := &Future[T]{core: c, f: f, done: make(chan struct{})}
 	if !c.bubbled && bubble.Here() {
-		gate := new(sync.Mutex)
+		gate := new(prim.Mutex)
 		gate.Lock()
 		fu.gate = gate
 	}
@@ -68,10 +67,10 @@ func Async[T any](t *Thread, f func() (T, error)) (*Future[T], error) {
 		return nil, err
 	}
 	if fu.gate != nil {
-		go func() {
+		prim.Go("gate", func() {
 			fu.gate.Lock()
-			close(fu.done)
-		}()
+			prim.Close(fu.done)
+		})
 	}
 	runtime.KeepAlive(t)
 	return fu, nil
@@ -97,13 +96,13 @@ func (f *result[T]) Finish(end inbox.End, err error) {
 	}
 	f.over.Store(true)
 	f.mu.Unlock()
-	if f.lost != nil && !f.core.bubbled {
+	if f.lost != nil && !f.core.bubbled && !prim.Exploring {
 		runtime.AddCleanup((*Future[T])(f), f.core.collected, f.lost)
 	}
 	if f.gate != nil {
 		f.gate.Unlock()
 	} else {
-		close(f.done)
+		prim.Close(f.done)
 	}
 }
 
@@ -143,9 +142,7 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 			return f.leave(err)
 		}
 		defer leaveWait(from)
-		select {
-		case <-f.done:
-		case <-ended:
+		if !prim.AwaitEither(f.done, ended) {
 			return f.leave(cause(ctx))
 		}
 	}

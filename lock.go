@@ -6,6 +6,7 @@ import (
 
 	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/prim"
 )
 
 // A task may call runtime.UnlockOSThread once too often, or LockOSThread, which
@@ -43,7 +44,7 @@ const (
 
 // threads is whether this system has more than one OS thread. Where it has not,
 // a lock means nothing, and counts as one of every goroutine.
-const threads = runtime.GOARCH != "wasm"
+const threads = runtime.GOARCH != "wasm" && !prim.Exploring
 
 // lockForGood locks the goroutine lockDepth times.
 func lockForGood() {

@@ -3,7 +3,8 @@ package ste
 import (
 	"fmt"
 	"strings"
-	"sync"
+
+	"github.com/ste-go/ste/internal/prim"
 )
 
 // An edge says that the code of one Thread waits for another Thread. It exists
@@ -29,7 +30,7 @@ func (e edge) holds() bool { return e.to != nil && !e.wait.Over() }
 // every edge that a walk sees holding was there before the walk began and has
 // held since, so at the walk's first look all of them did: a reported ring was
 // really there.
-var ring struct{ mu sync.Mutex }
+var ring struct{ mu prim.Mutex }
 
 // enterWait records that from's code is about to wait for to. It returns an
 // error, and records nothing, if that closes a ring of waits. from may be nil:

@@ -4,13 +4,12 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"weak"
 
 	"github.com/ste-go/ste/internal/bubble"
 	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/opaque"
+	"github.com/ste-go/ste/internal/prim"
 )
 
 // A Thread is an executor: one goroutine locked to one OS thread, which runs
@@ -56,29 +55,29 @@ type core struct {
 
 	// stage is how far the Thread has come, for waits to be over. Written by the
 	// Thread only, upwards: starting, serving, ended. Read by the ring check.
-	stage atomic.Int32
+	stage prim.Word
 
 	// told turns true once somebody has received err. Written by Close,
 	// Shutdown and the cleanup of a forgotten Thread.
-	told atomic.Bool
+	told prim.Flag
 	// forgotten turns true when the runtime has found the handle unreachable.
 	// Written by that cleanup, read by the Thread at its end: nobody can call
 	// Close any more.
-	forgotten atomic.Bool
+	forgotten prim.Flag
 
 	// doomed turns true when the ctx of a Shutdown that did not wait has ended.
 	// Written by whoever ends it, read by the Thread between tasks: it then drops
 	// what is queued.
-	doomed atomic.Bool
+	doomed prim.Flag
 
-	mu sync.Mutex
+	mu prim.Mutex
 	// Guarded by mu.
 	unclaimed map[*claim]struct{} // panics of Async tasks that no Wait has taken
 	limits    []func() bool       // stop what Shutdowns that did not wait have set up
 }
 
 const (
-	starting int32 = iota
+	starting uint32 = iota
 	serving
 	ended
 )
@@ -86,7 +85,7 @@ const (
 // until is a wait for a Thread to reach a stage.
 type until struct {
 	c     *core
-	stage int32
+	stage uint32
 }
 
 func (u until) Over() bool { return u.c.stage.Load() >= u.stage }
@@ -121,7 +120,7 @@ func New(opts ...Option) (*Thread, error) {
 	}
 	t := &Thread{core: opaque.To(c)}
 	id.thread = weak.Make(t)
-	if !bubbled {
+	if !bubbled && !prim.Exploring {
 		// Cleanups run outside of bubbles and may not touch what was made inside.
 		runtime.AddCleanup(t, (*core).forget, c)
 	}
@@ -131,19 +130,12 @@ func New(opts ...Option) (*Thread, error) {
 		return nil, err // never: nobody waits for a Thread that is not yet known
 	}
 	defer leaveWait(from)
-	go (&worker{core: c}).start()
+	prim.Go("Thread", (&worker{core: c}).start)
 	if c.ready == nil {
 		return t, nil // nothing can fail, so nobody needs to wait for the OS thread
 	}
-	select {
-	case <-c.ready:
-		return t, nil
-	case <-c.done:
-		select {
-		case <-c.ready: // an init may have closed the Thread: it was made all the same
-			return t, nil
-		default:
-		}
+	if prim.AwaitEither(c.ready, c.done) || prim.Closed(c.ready) {
+		return t, nil // also if an init has closed the Thread: it was made all the same
 	}
 	c.told.Store(true)
 	if c.exited {
@@ -197,7 +189,7 @@ func (t *Thread) Close() error {
 		return err
 	}
 	defer leaveWait(from)
-	<-c.done
+	prim.Await(c.done)
 	runtime.KeepAlive(t)
 	c.told.Store(true)
 	return c.err
@@ -230,16 +222,10 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 		}
 		defer leaveWait(from)
 	}
-	select {
-	case <-c.done:
-	case <-ctx.Done():
-		select {
-		case <-c.done: // a finished Thread wins over an ended ctx
-		default:
-			n := c.inbox.Drop(ErrClosed)
-			return fmt.Errorf("ste: Shutdown of %v: limit reached, queued tasks dropped: %d; a running task goes on (see Done): %w",
-				tagOf(c.id), n, cause(ctx))
-		}
+	if !prim.AwaitEither(c.done, ctx.Done()) && !prim.Closed(c.done) { // a finished Thread wins over an ended ctx
+		n := c.inbox.Drop(ErrClosed)
+		return fmt.Errorf("ste: Shutdown of %v: limit reached, queued tasks dropped: %d; a running task goes on (see Done): %w",
+			tagOf(c.id), n, cause(ctx))
 	}
 	runtime.KeepAlive(t)
 	c.told.Store(true)
@@ -253,7 +239,7 @@ func (c *core) limit(ctx context.Context) {
 		c.inbox.Drop(ErrClosed)
 		return
 	}
-	stop := context.AfterFunc(ctx, func() {
+	stop := prim.AfterFunc(ctx, func() {
 		c.doomed.Store(true)
 		if !c.bubbled { // whoever ends ctx may be outside of the bubble
 			c.inbox.Drop(ErrClosed)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/prim"
 )
 
 // A worker is the running side of a Thread. All its fields belong to the
@@ -84,7 +85,7 @@ func (w *worker) main() {
 		w.session()
 	}
 	w.lastWords()
-	close(w.done)
+	prim.Close(w.done)
 	if osthread.ExitCrashes {
 		select {} // golang/go#52394
 	}
@@ -136,7 +137,7 @@ func (w *worker) loop() {
 		w.up = true
 		w.stage.Store(serving)
 		if w.ready != nil {
-			close(w.ready)
+			prim.Close(w.ready)
 		}
 	}
 	if w.failed {

@@ -55,8 +55,9 @@ type Inbox struct {
 	//
 	// Put's exchange publishes the Task; whoever but the worker replaces asleep
 	// rings the bell.
-	head prim.Pointer[Task]
-	_    [line - 8]byte
+	head  prim.Pointer[Task]
+	turns turns
+	_     [line - 24]byte
 
 	mu prim.Mutex
 	// Guarded by mu: what flush has taken over, oldest first.
@@ -103,6 +104,7 @@ func New(c Config) *Inbox {
 		c.Wait = Park // a bubble's clock stands still while somebody spins
 	}
 	q.pace.init(c.Wait)
+	q.turns.begin()
 	return q
 }
 

@@ -1,8 +1,6 @@
 package inbox
 
 import (
-	"runtime"
-
 	"github.com/ste-go/ste/internal/bubble"
 	"github.com/ste-go/ste/internal/prim"
 )
@@ -72,8 +70,7 @@ const (
 	// more or less make no difference.
 	callerPauses = 4
 	workerPauses = 2
-	// looks is how often a spinning side looks between two readings of the clock.
-	looks = 64
+	looks        = prim.Looks
 )
 
 // A pace decides whether the two sides of an Inbox spin before they sleep. It
@@ -244,7 +241,7 @@ func (p *pace) change(arm uint32) {
 
 // several reports whether more than one processor may run Go code. With one,
 // nothing can happen while somebody spins.
-func several() bool { return runtime.GOMAXPROCS(0) > 1 }
+func several() bool { return prim.Processors() > 1 }
 
 // spin is the arm of Spin: spinning, unless there is one processor only.
 func (p *pace) spin() {
@@ -335,14 +332,10 @@ func (q *Inbox) watch(after After) bool {
 	default:
 		return false
 	}
-	for range workerPauses {
-		prim.Pause()
-	}
+	prim.Delay(workerPauses)
 	for from := int64(0); ; {
 		for range max(looks/pauses, 1) {
-			for range pauses - 1 {
-				prim.Pause()
-			}
+			prim.Delay(pauses - 1)
 			if q.full() || q.head.Load() != nil {
 				v.luck = min(v.luck+1, 4*stealPrice)
 				return true
@@ -375,9 +368,7 @@ func (p *pace) watchEnd(t *Task, crowd bool) bool {
 		return false
 	}
 	if !crowd {
-		for range callerPauses {
-			prim.Pause()
-		}
+		prim.Delay(callerPauses)
 	}
 	for from := int64(0); ; {
 		for range looks {

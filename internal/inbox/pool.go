@@ -21,7 +21,6 @@ type pool struct {
 	// others is how many Tasks that are waited for are out beside the lane. Added
 	// to by Get, subtracted from by Recycle, read to see whether there is a crowd.
 	others prim.Count
-
 	// back is a chain of free Tasks on their way back. push adds one; get, under
 	// mu, and shed take the whole chain, so a Task never returns to the top while
 	// somebody is about to compare it.

@@ -176,19 +176,10 @@ func (q *Inbox) Wait(t *Task) {
 	case !q.watchEnd(t) && t.park():
 		t.bell.Wait()
 		q.pace.stop(t)
-		t.makeWay()
+		q.turns.take(t.uses)
 		return
 	}
 	q.pace.stop(t)
-}
-
-// makeWay lets others run, every sixteenth time that the waiter has slept. With
-// one processor the waiter and the worker, waking each other without end, always
-// stand first in its queue, and whoever stands behind them would starve.
-func (t *Task) makeWay() {
-	if t.uses%16 == 0 {
-		prim.Yield()
-	}
 }
 
 // WaitContext is Wait that gives up when ctx ends while t is still queued. It
@@ -205,7 +196,7 @@ func (q *Inbox) WaitContext(ctx context.Context, ended <-chan struct{}, t *Task)
 	}
 	if t.bell.WaitOr(ended) {
 		q.pace.stop(t)
-		t.makeWay()
+		q.turns.take(t.uses)
 		return true
 	}
 	if q.Cancel(t) {
@@ -223,7 +214,7 @@ func (q *Inbox) watchEnd(t *Task) bool {
 
 func (t *Task) gateContext(ctx context.Context, q *Inbox) (finished bool) {
 	cancelled := false
-	stop := context.AfterFunc(ctx, func() {
+	stop := prim.AfterFunc(ctx, func() {
 		if q.Cancel(t) {
 			cancelled = true
 			t.gate.Unlock()

@@ -1,3 +1,5 @@
+//go:build !ste_explore
+
 package osthread
 
 import "golang.org/x/sys/unix"

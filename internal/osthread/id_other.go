@@ -1,4 +1,4 @@
-//go:build !(linux || windows || darwin || freebsd || dragonfly || netbsd)
+//go:build !(linux || windows || darwin || freebsd || dragonfly || netbsd) || (linux && ste_explore)
 
 package osthread
 
@@ -10,7 +10,7 @@ import (
 
 // ID returns the number of the calling goroutine, never 0: this system has one
 // thread only (js, wasip1), or no call for a thread's number that Go can make
-// without cgo.
+// without cgo, or the build is the exploring one, which locks no thread.
 func ID() uint64 {
 	var buf [64]byte
 	header := buf[:runtime.Stack(buf[:], false)] // goroutine 12 [running]: ...

@@ -1,3 +1,5 @@
+//go:build !ste_explore
+
 package prim
 
 // A bell wakes the one goroutine that waits for it. One ring is remembered; who

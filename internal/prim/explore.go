@@ -1,0 +1,233 @@
+//go:build ste_explore
+
+package prim
+
+import (
+	"context"
+
+	"github.com/ste-go/ste/internal/explore"
+)
+
+// Exploring is whether this build is for the exploration of interleavings.
+const Exploring = true
+
+// The types of the exploring build. They are plain memory, each access of which
+// is a step of its own: package explore runs one goroutine at a time.
+type (
+	// A Word is an atomic number with few values.
+	Word = number[uint32]
+	// A Count is an atomic number with many.
+	Count = number[int64]
+)
+
+type number[T uint32 | int64] struct{ v T }
+
+func (n *number[T]) Load() T {
+	explore.Point(explore.Look, "load", nil)
+	return n.v
+}
+
+func (n *number[T]) Store(v T) {
+	explore.Point(explore.Change, "store", nil)
+	n.v = v
+}
+
+func (n *number[T]) Add(d T) T {
+	explore.Point(explore.Change, "add", nil)
+	n.v += d
+	return n.v
+}
+
+func (n *number[T]) Swap(v T) (old T) {
+	explore.Point(explore.Change, "swap", nil)
+	old, n.v = n.v, v
+	return old
+}
+
+func (n *number[T]) CompareAndSwap(old, v T) bool {
+	explore.Point(explore.Change, "compare-swap", nil)
+	if n.v != old {
+		return false
+	}
+	n.v = v
+	return true
+}
+
+// A Flag is an atomic bool.
+type Flag struct{ v bool }
+
+func (f *Flag) Load() bool {
+	explore.Point(explore.Look, "load", nil)
+	return f.v
+}
+
+func (f *Flag) Store(v bool) {
+	explore.Point(explore.Change, "store", nil)
+	f.v = v
+}
+
+func (f *Flag) CompareAndSwap(old, v bool) bool {
+	explore.Point(explore.Change, "compare-swap", nil)
+	if f.v != old {
+		return false
+	}
+	f.v = v
+	return true
+}
+
+// A Pointer is an atomic pointer.
+type Pointer[T any] struct{ p *T }
+
+func (a *Pointer[T]) Load() *T {
+	explore.Point(explore.Look, "load", nil)
+	return a.p
+}
+
+func (a *Pointer[T]) Store(p *T) {
+	explore.Point(explore.Change, "store", nil)
+	a.p = p
+}
+
+func (a *Pointer[T]) Swap(p *T) (old *T) {
+	explore.Point(explore.Change, "swap", nil)
+	old, a.p = a.p, p
+	return old
+}
+
+func (a *Pointer[T]) CompareAndSwap(old, p *T) bool {
+	explore.Point(explore.Change, "compare-swap", nil)
+	if a.p != old {
+		return false
+	}
+	a.p = p
+	return true
+}
+
+// A Mutex guards what is off the hot path.
+type Mutex struct{ locked bool }
+
+func (m *Mutex) Lock() {
+	explore.Point(explore.Change, "lock", func() bool { return !m.locked })
+	m.locked = true
+}
+
+func (m *Mutex) TryLock() bool {
+	explore.Point(explore.Change, "try lock", nil)
+	if m.locked {
+		return false
+	}
+	m.locked = true
+	return true
+}
+
+func (m *Mutex) Unlock() {
+	explore.Point(explore.Change, "unlock", nil)
+	if !m.locked {
+		panic("unlock of an unlocked Mutex")
+	}
+	m.locked = false
+}
+
+// A Bell is where one goroutine parks.
+type Bell struct{ rung *int }
+
+// NewBell makes a Bell.
+func NewBell() Bell { return Bell{new(int)} }
+
+// Ring wakes the waiting goroutine, now or when it comes to wait.
+func (b Bell) Ring() {
+	explore.Point(explore.Change, "ring", nil)
+	if *b.rung++; *b.rung > 1 {
+		panic("a Bell is rung twice") // the real one would block
+	}
+}
+
+// Wait parks until somebody rings.
+func (b Bell) Wait() {
+	explore.Point(explore.Change, "wait", func() bool { return *b.rung > 0 })
+	*b.rung--
+}
+
+// WaitOr parks until somebody rings or done is closed. It reports whether
+// somebody rang.
+func (b Bell) WaitOr(done <-chan struct{}) bool {
+	explore.Point(explore.Change, "wait", func() bool { return *b.rung > 0 || isClosed(done) })
+	if *b.rung == 0 || isClosed(done) && explore.Choose(2) == 1 {
+		return false
+	}
+	*b.rung--
+	return true
+}
+
+// Now reads the clock, in nanoseconds.
+func Now() int64 { return explore.Now() }
+
+// Pause is one turn of a loop that watches an atomic.
+func Pause() { explore.Point(explore.Spin, "pause", nil) }
+
+// Delay does nothing: how long something takes is no step.
+func Delay(int) {}
+
+// Looks is how often a spinning side looks between two readings of the clock.
+const Looks = 1
+
+// Yield lets other goroutines run.
+func Yield() { explore.Point(explore.Spin, "yield", nil) }
+
+// Processors is how many processors may run Go code.
+func Processors() int { return 2 }
+
+// Go starts a goroutine.
+func Go(name string, f func()) { explore.Go(name, f) }
+
+// Await returns when c is closed.
+func Await(c <-chan struct{}) {
+	explore.Point(explore.Look, "await", func() bool { return isClosed(c) })
+}
+
+// AwaitEither returns when one of them is closed, and whether that is a.
+func AwaitEither(a, b <-chan struct{}) bool {
+	explore.Point(explore.Look, "await", func() bool { return isClosed(a) || isClosed(b) })
+	return isClosed(a) && !(isClosed(b) && explore.Choose(2) == 1)
+}
+
+// Closed reports whether c is closed.
+func Closed(c <-chan struct{}) bool {
+	explore.Point(explore.Look, "look", nil)
+	return isClosed(c)
+}
+
+// Close closes c.
+func Close(c chan struct{}) {
+	explore.Point(explore.Change, "close", nil)
+	close(c)
+}
+
+// AfterFunc is context.AfterFunc.
+func AfterFunc(ctx context.Context, f func()) (stop func() bool) {
+	stopped, started := false, false
+	explore.Go("after", func() {
+		explore.Point(explore.Change, "await", func() bool { return stopped || isClosed(ctx.Done()) })
+		if !stopped {
+			started = true
+			f()
+		}
+	})
+	return func() bool {
+		explore.Point(explore.Change, "stop", nil)
+		if stopped || started {
+			return false
+		}
+		stopped = true
+		return true
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

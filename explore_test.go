@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	boundFlag  = flag.Int("bound", 2, "interruptions in each explored run")
+	boundFlag  = flag.Int("bound", 2, "surprises in each explored run: who goes on though it was not its turn")
 	limitFlag  = flag.Duration("limit", 0, "give up on a scenario after this time; 0 for never")
 	drawsFlag  = flag.Int("draws", 3000, "runs of each scenario in random order")
 	seedFlag   = flag.Uint64("seed", 1, "of the first of them")
@@ -151,8 +151,10 @@ var scenarios = map[string]func(w *world, wait ste.WaitStrategy){
 				w.check(!late || err != nil, "T6: accepted after Close")
 			}, nil)
 		}
-		w.check(th.Close() == nil, "Close failed")
-		closed = true
+		explore.Go("closer", func() {
+			w.check(th.Close() == nil, "Close failed")
+			closed = true
+		})
 	},
 	// T3, T6: posts of one goroutine and its Submit, a Close in between.
 	"posts": func(w *world, wait ste.WaitStrategy) {
@@ -178,7 +180,7 @@ var scenarios = map[string]func(w *world, wait ste.WaitStrategy){
 				w.check(closedOrNil(err), "Submit: %v", err)
 			}, nil)
 		}
-		w.check(th.Close() == nil, "Close failed")
+		explore.Go("closer", w.closing(th))
 	},
 	// T6, T13: a Shutdown that does not wait drops what is queued.
 	"shutdown": func(w *world, wait ste.WaitStrategy) {
@@ -197,10 +199,12 @@ var scenarios = map[string]func(w *world, wait ste.WaitStrategy){
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		err := th.Shutdown(ctx)
-		w.check(err == nil || errors.Is(err, context.Canceled), "Shutdown: %v", err)
-		w.check(th.Close() == nil, "Close failed")
-		w.check(ran <= posted, "T6: posts ran twice")
+		explore.Go("closer", func() {
+			err := th.Shutdown(ctx)
+			w.check(err == nil || errors.Is(err, context.Canceled), "Shutdown: %v", err)
+			w.check(th.Close() == nil, "Close failed")
+			w.check(ran <= posted, "T6: posts ran twice")
+		})
 	},
 	// T4, T6, T12: callers that give up.
 	"cancel": func(w *world, wait ste.WaitStrategy) {
@@ -219,6 +223,24 @@ var scenarios = map[string]func(w *world, wait ste.WaitStrategy){
 				w.check(w.submit(th, fmt.Sprint("task after ", i)) == nil, "not accepted")
 			}, w.closing(th))
 		}
+	},
+	// T4, T6, T12: one caller of two gives up.
+	"one gives up": func(w *world, wait ste.WaitStrategy) {
+		th := make1(w, ste.WithWaitStrategy(wait))
+		ctx, cancel := context.WithCancel(context.Background())
+		explore.Go("impatient", func() {
+			step("cancel")
+			cancel()
+		})
+		w.caller("gives up", func() {
+			c := w.call("task given up")
+			err := th.SubmitContext(ctx, c.f)
+			c.ended(err)
+			w.check(err == nil || errors.Is(err, context.Canceled), "SubmitContext: %v", err)
+		}, w.closing(th))
+		w.caller("stays", func() {
+			w.check(w.submit(th, "task") == nil, "not accepted")
+		}, w.closing(th))
 	},
 	// T7, T8, T9: tasks that panic or exit; the Thread goes on.
 	"panic and Goexit": func(w *world, wait ste.WaitStrategy) {
@@ -279,6 +301,51 @@ var scenarios = map[string]func(w *world, wait ste.WaitStrategy){
 		w.caller("a to b", turn(a, b, "b's task"), end)
 		w.caller("b to a", turn(b, a, "a's task"), end)
 	},
+	// T11: a ring that posts began, so that nobody waits for the two Threads.
+	"ring of posts": func(w *world, wait ste.WaitStrategy) {
+		a, b := make1(w, ste.WithWaitStrategy(wait)), make1(w, ste.WithWaitStrategy(wait))
+		refused, ended := 0, 0
+		turn := func(from, to *ste.Thread, name string) {
+			err := from.Post(func() {
+				err := w.submit(to, name)
+				w.check(err == nil || errors.Is(err, ste.ErrDeadlock), "Submit: %v", err)
+				if err != nil {
+					refused++
+				}
+				if ended++; ended == 2 {
+					w.check(refused <= 1, "T11: %d calls of one ring refused", refused)
+					explore.Go("closer", func() { w.check(a.Close() == nil && b.Close() == nil, "Close failed") })
+				}
+			})
+			w.check(err == nil, "Post: %v", err)
+		}
+		turn(a, b, "b's task")
+		turn(b, a, "a's task")
+	},
+	// T3: an Async of one goroutine between its posts, while another posts.
+	"sealed": func(w *world, wait ste.WaitStrategy) {
+		th := make1(w, ste.WithWaitStrategy(wait))
+		next := 0
+		w.caller("sender", func() {
+			for i := range 3 {
+				f := func() {
+					w.check(next == i, "T3: number %d runs as number %d", i, next)
+					next++
+				}
+				if i != 1 {
+					w.check(th.Post(f) == nil, "not posted")
+					continue
+				}
+				_, err := ste.Async(th, func() (int, error) { f(); return 0, nil })
+				w.check(err == nil, "Async: %v", err)
+			}
+		}, w.closing(th))
+		w.caller("other", func() {
+			for range 2 {
+				w.check(th.Post(func() {}) == nil, "not posted")
+			}
+		}, w.closing(th))
+	},
 	// T11: A's wait for B is over when B turns to A.
 	"no ring": func(w *world, wait ste.WaitStrategy) {
 		a, b := make1(w, ste.WithWaitStrategy(wait)), make1(w, ste.WithWaitStrategy(wait))
@@ -333,7 +400,7 @@ var scenarios = map[string]func(w *world, wait ste.WaitStrategy){
 			v, err := f.Wait(context.Background())
 			w.check(v == 7 && err == nil && ran == 1, "Wait: %d, %v", v, err)
 		}, nil)
-		w.check(th.Close() == nil, "Close failed")
+		explore.Go("closer", w.closing(th))
 	},
 	// T6: the limit of the queue.
 	"limit": func(w *world, wait ste.WaitStrategy) {
@@ -368,7 +435,8 @@ func program(f func(*world, ste.WaitStrategy), wait ste.WaitStrategy) explore.Pr
 }
 
 // TestExplore runs each scenario in every order of steps with at most -bound
-// interruptions, and then in random orders.
+// surprises, and then in random orders. Adaptive begins as Park does, so it gets
+// one surprise less.
 func TestExplore(t *testing.T) {
 	total := 0
 	for name, f := range scenarios {
@@ -382,12 +450,16 @@ func TestExplore(t *testing.T) {
 					return
 				}
 				began := time.Now()
-				runs, all, failure := explore.All(p, *boundFlag, *limitFlag)
+				bound := *boundFlag
+				if wait == ste.WaitAdaptive {
+					bound--
+				}
+				runs, all, failure := explore.All(p, bound, *limitFlag)
 				if failure != nil {
 					t.Fatal(failure)
 				}
 				total += runs
-				t.Logf("%d runs, all of bound %d: %v, %v", runs, *boundFlag, all, time.Since(began).Round(time.Millisecond))
+				t.Logf("| %s | %s | %d | %d | %v | %v |", name, how, bound, runs, all, time.Since(began).Round(10*time.Millisecond))
 				if f := explore.Random(p, *seedFlag, 5, *drawsFlag); f != nil {
 					t.Fatal(f)
 				}

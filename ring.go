@@ -53,12 +53,13 @@ func enterWaitIf(from, to *identity, wait waitable, begin func() error) error {
 	ring.mu.Lock()
 	defer ring.mu.Unlock()
 	e := edge{to, wait}
-	// A wait that is yet to begin holds.
-	for at, holds := e, begin != nil || e.holds(); holds; holds = at.holds() {
+	for at := e; at.to != nil; {
 		if at.to == from {
 			return ringError(from, e)
 		}
-		at = at.to.waiting
+		if at = at.to.waiting; !at.holds() {
+			break
+		}
 	}
 	if begin != nil {
 		if err := begin(); err != nil {

@@ -63,6 +63,13 @@ arm64() {
 		go test -exec qemu-aarch64-static -short ./...
 }
 
+# The library under a scheduler that tries out its interleavings; see
+# docs/reliability.md for longer bounds.
+explore() {
+	go vet -tags ste_explore . ./internal/... &&
+		go test -tags ste_explore -run '^Test(Explore|Mutants)$' -timeout 10m .
+}
+
 # js/wasm has one thread and no processes: T1, T2 and what needs a child are left
 # out, and iter.Pull bodies are not on the Thread there.
 wasm() {
@@ -118,6 +125,7 @@ step "go test ./... (the README's command)" go test ./...
 step "100,000 rounds, shuffled" go test -shuffle=on -rounds 100000 .
 step "race detector, 10,000 rounds" go test -race -shuffle=on -rounds 10000 -timeout 20m .
 step "race detector, internal" go test -race ./internal/...
+step "interleavings and mutants" explore
 step "race detector and coverage" go test -race -cover -coverpkg=./... -coverprofile=/dev/null -cpu 4 -rounds 200000 -run NeverMovedByItself .
 step "purego" go test -tags purego -short ./...
 step "386" env GOARCH=386 CGO_ENABLED=0 go test -short ./...

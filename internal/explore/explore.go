@@ -175,7 +175,8 @@ func (r *run) next(g *goroutine) {
 // choose returns who goes on after g, or nil if all have ended.
 func (r *run) choose(g *goroutine) *goroutine {
 	var able, spinning, stuck []*goroutine
-	for _, o := range r.all {
+	for i := range r.all {
+		o := r.all[(g.id+i)%len(r.all)]
 		switch {
 		case o.ended:
 		case o.ready != nil && !o.ready():
@@ -199,7 +200,7 @@ func (r *run) choose(g *goroutine) *goroutine {
 		}
 		return nil
 	}
-	if g.ended || g.spun >= 0 || !contains(able, g) {
+	if able[0] != g || g.spun >= 0 {
 		return r.pick.goroutine(nil, able)
 	}
 	return r.pick.goroutine(g, able)
@@ -213,15 +214,6 @@ func (r *run) fail(err error) {
 		close(r.over)
 	}
 	select {}
-}
-
-func contains(gs []*goroutine, g *goroutine) bool {
-	for _, o := range gs {
-		if o == g {
-			return true
-		}
-	}
-	return false
 }
 
 func names(gs []*goroutine) string {

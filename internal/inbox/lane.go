@@ -1,8 +1,7 @@
 package inbox
 
 import (
-	"unsafe"
-
+	"github.com/ste-go/ste/internal/opaque"
 	"github.com/ste-go/ste/internal/prim"
 )
 
@@ -32,21 +31,11 @@ type lane struct {
 //	closure -> parked     the caller, before it sleeps
 //	either -> nil         whoever has taken the Task over, at its end; or the
 //	                      caller, under mu, whom a closed Inbox refuses
-type hand = prim.Pointer[code]
-
-// code is what a func value points to. The language does not say that a func
-// value is one pointer; all of Go's compilers for systems with threads do that.
-type code struct{ _ byte }
-
-const _ = -(unsafe.Sizeof((func())(nil)) ^ unsafe.Sizeof((*code)(nil)))
-
-func codeOf(f func()) *code { return *(**code)(unsafe.Pointer(&f)) }
-
-func funcOf(c *code) func() { return *(*func())(unsafe.Pointer(&c)) }
+type hand = prim.Pointer[opaque.Code]
 
 // parkedHand is the mark of a hand whose caller sleeps. The closure is in the
 // Task then.
-var parkedHand = new(code)
+var parkedHand = new(opaque.Code)
 
 // lone returns the lane's Task, or nil if somebody else has it.
 func (q *Inbox) lone() *Task {
@@ -70,7 +59,7 @@ func (q *Inbox) offer(l *lane, run func()) int {
 	}
 	l.caller.turn ^= 1
 	h := &l.hands[l.caller.turn]
-	h.Store(codeOf(run))
+	h.Store(opaque.CodeOf(run))
 	switch q.head.Load() {
 	case asleep:
 		if q.head.CompareAndSwap(asleep, nil) {
@@ -119,7 +108,7 @@ func (l *lane) taken() *hand {
 // run returns the closure of the Task that was taken over.
 func (l *lane) run() func() {
 	if c := l.taken().Load(); c != parkedHand {
-		return funcOf(c)
+		return c.Func()
 	}
 	return l.task.run
 }
@@ -135,6 +124,6 @@ func (l *lane) park() bool {
 	if c == nil {
 		return false
 	}
-	l.task.run = funcOf(c) // nobody may have taken it over yet
+	l.task.run = c.Func() // nobody may have taken it over yet
 	return h.CompareAndSwap(c, parkedHand)
 }

@@ -292,8 +292,11 @@ func (p *pace) wake(v *vigil, after After, from int64) {
 	if from == 0 {
 		return
 	}
-	slept := min(prim.Now()-from, 100*gapMost)
+	slept := min(prim.Now()-from, 4*gapMost) // a long pause is soon forgotten
 	gap := p.gap.Load()
+	if gap == 0 {
+		gap = slept
+	}
 	p.gap.Store(gap + (slept-gap)/4)
 	switch {
 	case after != Posted:

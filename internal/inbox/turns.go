@@ -17,12 +17,10 @@ type turns struct {
 }
 
 const (
-	// slice is for how long others may have to wait with one processor: as long as
-	// the Go scheduler lets a goroutine run before it takes the processor away.
-	// With several they starve only if all are taken by such pairs. Then sliceMany
-	// must do: beside goroutines that compute, a yield costs up to 20 ms.
-	slice     = 10e6
-	sliceMany = 100e6
+	// slice is for how long others may have to wait. A yield beside goroutines that
+	// compute, or with more callers, may cost 20 ms: with a tenth of this, loaded
+	// cells of the matrix were up to five times slower.
+	slice = 100e6
 	// lull is how long between two looks says that others had a turn. Sixteen
 	// round trips without one take 0.5 ms.
 	lull = 5e6
@@ -40,14 +38,11 @@ func (u *turns) take(uses uint8) {
 	if uses%16 != 0 {
 		return
 	}
-	now, most := prim.Now(), int64(slice)
-	if several() {
-		most = sliceMany
-	}
+	now := prim.Now()
 	switch {
 	case now-u.seen.Load() > lull:
 		u.last.Store(now)
-	case now-u.last.Load() > most:
+	case now-u.last.Load() > slice:
 		prim.Yield()
 		now = prim.Now()
 		u.last.Store(now)

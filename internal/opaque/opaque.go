@@ -1,4 +1,5 @@
-// Package opaque holds a pointer where reflection cannot follow it.
+// Package opaque holds a pointer where reflection cannot follow it, and a func
+// value as a pointer.
 //
 // fmt, encoding/json, log/slog, testify's spew and reflect.DeepEqual walk into
 // unexported pointers. A value that only one thread may read, and the atomics

@@ -41,6 +41,7 @@ func (n *number[T]) Add(d T) T {
 func (n *number[T]) Swap(v T) (old T) {
 	explore.Point(explore.Change, "swap", nil)
 	old, n.v = n.v, v
+	after()
 	return old
 }
 
@@ -53,6 +54,10 @@ func (n *number[T]) CompareAndSwap(old, v T) bool {
 	return true
 }
 
+// after lets others see what the exchanges that end something have published,
+// before the code that follows them goes on.
+func after() { explore.Point(explore.Look, "(after)", nil) }
+
 // A Flag is an atomic bool.
 type Flag struct{ v bool }
 
@@ -64,6 +69,7 @@ func (f *Flag) Load() bool {
 func (f *Flag) Store(v bool) {
 	explore.Point(explore.Change, "store", nil)
 	f.v = v
+	after()
 }
 
 func (f *Flag) CompareAndSwap(old, v bool) bool {
@@ -91,6 +97,7 @@ func (a *Pointer[T]) Store(p *T) {
 func (a *Pointer[T]) Swap(p *T) (old *T) {
 	explore.Point(explore.Change, "swap", nil)
 	old, a.p = a.p, p
+	after()
 	return old
 }
 

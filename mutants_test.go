@@ -1,0 +1,126 @@
+//go:build ste_explore
+
+package ste_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A mutant is a plausible mistake: in file, old became new.
+type mutant struct {
+	name, file, old, new string
+	scenario             string // in which it is found
+	bound                int
+}
+
+var mutants = []mutant{
+	{"the worker sleeps without a second look at the lane", "internal/inbox/inbox.go",
+		"return !q.offered() || !q.head.CompareAndSwap(asleep, nil)", "return true",
+		"one caller/park", 1},
+	{"the worker sleeps without a second look at the list", "internal/inbox/inbox.go",
+		"if q.first != nil || !q.head.CompareAndSwap(nil, asleep) {", "if !q.head.CompareAndSwap(nil, asleep) {",
+		"one gives up/park", 2},
+	{"the worker marks itself asleep over what has come in", "internal/inbox/inbox.go",
+		"if q.first != nil || !q.head.CompareAndSwap(nil, asleep) {", "if q.first != nil || q.head.Swap(asleep) == closed {",
+		"close/park", 1},
+	{"a caller looks whether the worker sleeps before its task is there", "internal/inbox/lane.go",
+		"h.Store(opaque.CodeOf(run))\n\tswitch", "defer h.Store(opaque.CodeOf(run))\n\tswitch",
+		"one caller/park", 2},
+	{"the lane is claimed without comparing", "internal/inbox/lane.go",
+		"if !q.pool.busy.CompareAndSwap(0, 1) {\n\t\treturn nil\n\t}", "if q.pool.busy.Load() != 0 {\n\t\treturn nil\n\t}\n\tq.pool.busy.Store(1)",
+		"two callers/park", 1},
+	{"a caller does not wake the worker for what it puts into the lane", "internal/inbox/lane.go",
+		"if q.head.CompareAndSwap(asleep, nil) {\n\t\t\treturn wake\n\t\t}", "return done",
+		"one caller/park", 1},
+	{"a caller does not look whether the Thread has been closed meanwhile", "internal/inbox/lane.go",
+		"if q.offered() {\n\t\t\th.Store(nil)\n\t\t\tl.caller.turn ^= 1\n\t\t\treturn refused\n\t\t}", "",
+		"close/park", 1},
+	{"what is withdrawn from the lane stays in it", "internal/inbox/lane.go",
+		"h.Store(nil)\n\t\t\tl.caller.turn ^= 1\n\t\t\treturn refused", "l.caller.turn ^= 1\n\t\t\treturn refused",
+		"close/park", 2},
+	{"a caller falls asleep without comparing", "internal/inbox/lane.go",
+		"return h.CompareAndSwap(c, parkedHand)", "h.Store(parkedHand)\n\treturn true",
+		"one caller/park", 1},
+	{"a caller beside the lane falls asleep without comparing", "internal/inbox/task.go",
+		"return s != t.want && t.state.CompareAndSwap(s, parked)", "t.state.Store(parked)\n\treturn s != t.want",
+		"two callers/park", 1},
+	{"the end is told before how it was", "internal/inbox/task.go",
+		"t.End, t.Err = end, err\n\t}\n\tif !t.over() {\n\t\treturn false // the waiter has seen it, and t may be anyone's by now\n\t}",
+		"}\n\tsleeps := t.over()\n\tif end != Returned {\n\t\tt.End, t.Err = end, err\n\t}\n\tif !sleeps {\n\t\treturn false\n\t}",
+		"panic and Goexit/spin", 1},
+	{"who gives up after the start does not wait for the end", "internal/inbox/task.go",
+		"t.bell.Wait() // it has started: its end is what the caller waits for (T4)\n", "",
+		"cancel/park", 1},
+	{"a task that has started is cancelled", "internal/inbox/inbox.go",
+		"if !t.queued {\n\t\treturn false\n\t}\n\tq.remove(t)", "if t.queued {\n\t\tq.remove(t)\n\t}",
+		"cancel/park", 1},
+	{"the lane is taken before what its caller has posted", "internal/inbox/inbox.go",
+		"return nil, lane\n\t}\n\treturn q.head.Swap(nil), lane", "return nil, q.offered()\n\t}\n\tnewest = q.head.Swap(nil)\n\treturn newest, q.offered()",
+		"posts/park", 2},
+	{"Close does not wake the worker", "internal/inbox/inbox.go",
+		"case asleep:\n\t\tq.bell.Ring()\n\tcase nil:", "case asleep, nil:",
+		"close/park", 1},
+	{"posts go to a batch that runs", "internal/inbox/posts.go",
+		"q.posts.close(t)\n\tq.running = t", "q.running = t",
+		"posts/park", 1},
+	{"an Async does not end the batch before it", "internal/inbox/posts.go",
+		"q.posts.open = nil\n\treturn q.push(t)", "return q.push(t)",
+		"sealed/park", 1},
+	{"a wait that has ended counts for the ring check", "ring.go",
+		"return e.to != nil && !e.wait.Over()", "return e.to != nil",
+		"no ring/park", 1},
+	{"a wait that is about to begin does not", "ring.go",
+		"for at := e; at.to != nil; {", "for at := e; at.holds(); {",
+		"ring of posts/park", 1},
+	{"the ring check takes no lock", "ring.go",
+		"ring.mu.Lock()\n\tdefer ring.mu.Unlock()\n\te := edge", "e := edge",
+		"ring/park", 1},
+	{"a dropped task is not told", "internal/inbox/inbox.go",
+		"t.Finish(Dropped, err) // t is its waiter's now\n", "",
+		"shutdown/park", 1},
+}
+
+var runsOf = regexp.MustCompile(`(?m)^\s*(?:\S+:\d+: )?run (\d+): (.*)$`)
+
+// TestMutants makes each mistake in turn and sees that TestExplore finds it.
+func TestMutants(t *testing.T) {
+	if *replayFlag != "" {
+		t.Skip("replaying")
+	}
+	root, err := os.Getwd()
+	require.NoError(t, err)
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			text, err := os.ReadFile(m.file)
+			require.NoError(t, err)
+			require.Equal(t, 1, strings.Count(string(text), m.old), "the place of the mistake")
+			patched := filepath.Join(dir, filepath.Base(m.file))
+			require.NoError(t, os.WriteFile(patched, []byte(strings.Replace(string(text), m.old, m.new, 1)), 0o666))
+			overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, m.file): patched}})
+			require.NoError(t, err)
+			list := filepath.Join(dir, "overlay.json")
+			require.NoError(t, os.WriteFile(list, overlay, 0o666))
+
+			out, err := exec.Command("go", "test", "-tags", "ste_explore", "-vet", "off", "-overlay", list, "-timeout", "2m",
+				"-run", "^TestExplore$/^"+strings.ReplaceAll(m.scenario, " ", "_")[:strings.Index(m.scenario, "/")]+"$/^"+m.scenario[strings.Index(m.scenario, "/")+1:]+"$",
+				"-bound", strconv.Itoa(m.bound), "-draws", "0", ".").CombinedOutput()
+			found := runsOf.FindSubmatch(out)
+			if !assert.Error(t, err) || !assert.NotNil(t, found, "%s", out) {
+				return
+			}
+			t.Logf("| %s | %s, %d | %s | %s |", m.name, m.scenario, m.bound, found[1], found[2])
+		})
+	}
+}

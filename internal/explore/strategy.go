@@ -70,11 +70,11 @@ func (s *search) next() bool {
 // d such changes, in a run of k steps by n goroutines, with a probability of at
 // least 1/(n*k^(d-1)) (Burckhardt and others, ASPLOS 2010).
 type chance struct {
-	rand       *rand.Rand
-	falls      map[int]bool // steps before which the current goroutine falls behind
-	step       int
-	priority   map[int]int
-	next, last int
+	rand     *rand.Rand
+	falls    map[int]bool // steps before which the current goroutine falls behind
+	step     int
+	priority map[int]int
+	last     int
 }
 
 func newChance(seed uint64, steps, changes int) *chance {

@@ -1,4 +1,4 @@
-//go:build !purego
+//go:build !purego && !ste_explore
 
 #include "textflag.h"
 

@@ -55,9 +55,9 @@ type Inbox struct {
 	//
 	// Put's exchange publishes the Task; whoever but the worker replaces asleep
 	// rings the bell.
-	head  prim.Pointer[Task]
-	turns turns
-	_     [line - 24]byte
+	head     prim.Pointer[Task]
+	courtesy courtesy
+	_        [line - 32]byte
 
 	mu prim.Mutex
 	// Guarded by mu: what flush has taken over, oldest first.
@@ -104,7 +104,7 @@ func New(c Config) *Inbox {
 		c.Wait = Park // a bubble's clock stands still while somebody spins
 	}
 	q.pace.init(c.Wait)
-	q.turns.begin()
+	q.courtesy.begin()
 	return q
 }
 

@@ -176,7 +176,7 @@ func (q *Inbox) Wait(t *Task) {
 	case !q.watchEnd(t) && t.park():
 		t.bell.Wait()
 		q.pace.stop(t)
-		q.turns.take(t.uses)
+		q.courtesy.show(t.uses)
 		return
 	}
 	q.pace.stop(t)
@@ -196,7 +196,7 @@ func (q *Inbox) WaitContext(ctx context.Context, ended <-chan struct{}, t *Task)
 	}
 	if t.bell.WaitOr(ended) {
 		q.pace.stop(t)
-		q.turns.take(t.uses)
+		q.courtesy.show(t.uses)
 		return true
 	}
 	if q.Cancel(t) {

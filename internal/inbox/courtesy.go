@@ -2,17 +2,18 @@ package inbox
 
 import "github.com/ste-go/ste/internal/prim"
 
-// turns let others run now and then, while callers sleep and the worker wakes
+// A courtesy lets others run now and then, while callers sleep and the worker wakes
 // them. With one processor the two, waking each other without end, always stand
 // first in its queue, and whoever stands behind them would starve: a goroutine
 // was seen to wait for 30 s. Beside one that computes all the time the scheduler
 // does see to it, and a yield would only cost time; so it is made only if nobody
 // seems to have had a turn.
 //
-// Times in ns. Both are written and read by callers; a mistake between two of
+// Times in ns. All are written and read by callers; a mistake between two of
 // them moves a turn, no more.
-type turns struct {
-	last prim.Count // when others had a turn
+type courtesy struct {
+	made prim.Count // when others were let run
+	last prim.Count // when they seem to have had a turn, or were let run
 	seen prim.Count // when somebody last looked
 }
 
@@ -22,29 +23,34 @@ const (
 	// cells of the matrix were up to five times slower.
 	slice = 100e6
 	// lull is how long between two looks says that others had a turn. Sixteen
-	// round trips without one take 0.5 ms.
+	// quick round trips without one take 0.5 ms.
 	lull = 5e6
+	// sure is after how long others are let run in any case: long tasks look like
+	// somebody else's turn.
+	sure = 1e9
 )
 
-func (u *turns) begin() {
+func (u *courtesy) begin() {
 	now := prim.Now()
+	u.made.Store(now)
 	u.last.Store(now)
 	u.seen.Store(now)
 }
 
-// take is called by a caller that has slept; uses counts how often. One in
+// show is called by a caller that has slept; uses counts how often. One in
 // sixteen reads the clock.
-func (u *turns) take(uses uint8) {
+func (u *courtesy) show(uses uint8) {
 	if uses%16 != 0 {
 		return
 	}
 	now := prim.Now()
-	switch {
-	case now-u.seen.Load() > lull:
-		u.last.Store(now)
-	case now-u.last.Load() > slice:
+	turn := now-u.seen.Load() > lull
+	if now-u.made.Load() > sure || !turn && now-u.last.Load() > slice {
 		prim.Yield()
-		now = prim.Now()
+		now, turn = prim.Now(), true
+		u.made.Store(now)
+	}
+	if turn {
 		u.last.Store(now)
 	}
 	u.seen.Store(now)

@@ -49,7 +49,7 @@ func TestLaneStaysBehindPosts(t *testing.T) {
 			}
 		})
 		var last, wrong int // the worker's
-		for i := range 4000 {
+		for i := range 10000 {
 			q.Post(func() { last = i })
 			task := q.Get(true)
 			require.NotNil(t, task.lane)
@@ -71,8 +71,8 @@ func TestLaneStaysBehindPosts(t *testing.T) {
 
 // A lone caller and Close: what is accepted runs, what is refused does not.
 func TestLaneAndClose(t *testing.T) {
-	for i := range 2000 {
-		q := New(Config{Wait: []Wait{Park, Adaptive, Park, Adaptive, Park, Adaptive, Park, Spin}[i%8]})
+	for i := range 5000 {
+		q := New(Config{Wait: []Wait{Park, Park, Adaptive, Spin}[i%4]})
 		ended := work(q)
 		var start, both sync.WaitGroup
 		start.Add(2)
@@ -117,7 +117,7 @@ func TestLaneAndCancel(t *testing.T) {
 		q := New(Config{Wait: wait})
 		ended := work(q)
 		ran, finished := 0, 0
-		for range 4000 {
+		for range 10000 {
 			ctx, cancel := context.WithCancel(context.Background())
 			task := q.Get(true)
 			require.Equal(t, Accepted, q.Put(task, func() { ran++ }))

@@ -64,16 +64,19 @@ func TestLargeBacklog(t *testing.T) {
 	const backlog = 100_000
 	for name, wait := range strategies {
 		th := start(t, ste.WithWaitStrategy(wait))
-		step := make(chan struct{})
+		step, there := make(chan struct{}), make(chan struct{}, backlog)
 		ran := 0
 		for i := range backlog {
 			require.NoError(t, th.Post(func() {
 				if ran++; i%1000 == 7 {
+					there <- struct{}{}
 					<-step
 				}
 			}))
 		}
-		step <- struct{}{} // it is in the middle of a batch, and stays there
+		await(t, there)
+		step <- struct{}{}
+		await(t, there) // it is in the middle of a batch, and stays there
 
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(time.Millisecond, cancel)

@@ -15,13 +15,16 @@ func TestNoSpinInBubble(t *testing.T) {
 	task := q.Get(true)
 	require.Equal(t, Accepted, q.Put(task, nop))
 	require.True(t, task.arm == spinning && !task.woke)
+	ended := make(chan struct{})
 	time.AfterFunc(200*time.Millisecond, func() {
+		defer close(ended)
 		taken, _ := q.Next(Seen)
 		taken.Finish(Returned, nil)
 	})
 	synctest.Test(t, func(t *testing.T) {
 		require.False(t, q.watchEnd(task))
 	})
+	<-ended
 
 	q = New(Config{})
 	q.Recycle(q.Get(true)) // made outside

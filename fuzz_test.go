@@ -375,6 +375,7 @@ type player struct {
 	x       machine
 	bubbled bool
 	held    bool
+	callers bool // somebody has made a call that waits since then
 	cancels []context.CancelCauseFunc
 	limits  []context.CancelCauseFunc
 
@@ -408,9 +409,10 @@ func (p *player) play(prog program) []string {
 		p.do(a, false)
 		p.rest(a.String())
 	}
-	p.do(action{what: doRelease, name: "at the end"}, false)
-	p.do(action{what: doShutdown, name: "at the end"}, false)
-	p.rest("at the end")
+	for _, a := range []action{{what: doRelease, name: "at the end"}, {what: doShutdown, name: "at the end"}} {
+		p.do(a, false)
+		p.rest(a.String())
+	}
 	return p.trace
 }
 
@@ -441,6 +443,10 @@ func (p *player) do(a action, on bool) {
 	if waits && p.held && !p.bubbled && !on && a.ctx != past {
 		return // no way to tell when it has come to rest
 	}
+	if a.what == doPost && p.callers && !on {
+		return // it might join posts made before the call of another goroutine, which waits
+	}
+	p.callers = p.held && (p.callers || waits && !on)
 	ctx := p.context(a)
 	switch a.what {
 	case doSubmit:

@@ -73,7 +73,7 @@ type core struct {
 	mu prim.Mutex
 	// Guarded by mu.
 	unclaimed map[*claim]struct{} // panics of Async tasks that no Wait has taken
-	limits    []func() bool       // stop what Shutdowns that did not wait have set up
+	unlimit   func()              // stops what Shutdowns that did not wait have set up; may be nil
 }
 
 const (
@@ -247,17 +247,23 @@ func (c *core) limit(ctx context.Context) {
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.limits = append(c.limits, stop)
+	earlier := c.unlimit
+	c.unlimit = func() {
+		stop()
+		if earlier != nil {
+			earlier()
+		}
+	}
 }
 
-// unlimit ends what limit has set up.
-func (c *core) unlimit() {
+// unlimited ends what limit has set up.
+func (c *core) unlimited() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, stop := range c.limits {
-		stop()
+	if c.unlimit != nil {
+		c.unlimit()
+		c.unlimit = nil
 	}
-	c.limits = nil
 }
 
 // forget is the cleanup of a Thread whose handle became unreachable. It runs on

@@ -26,13 +26,13 @@ type worker struct {
 	*core
 	tid   uint64 // the OS thread, as osthread.Self tells it
 	runs  uint64 // tasks taken since the coroutine began
-	since uint64 // tasks taken since the lock count was set right
+	since uint32 // tasks taken since the lock count was set right
+	step  int32  // up to down: hooks[:step] were handled; then: are left to handle
 
 	job      job         // what user code is running; none outside of it
 	panicked *PanicError // how that code has ended, until end handles it
 	hookErr  error       // what the running hook has returned
 	errs     []error     // of hooks
-	step     int         // up to down: hooks[:step] were handled; then: are left to handle
 	up       bool        // all inits have succeeded
 	failed   bool        // an init has not
 	down     bool        // the queue is closed and empty
@@ -126,7 +126,7 @@ func (w *worker) coroutine(func(struct{}) bool) {
 // loop runs hooks and tasks until there is nothing left to run. It may be left
 // at any call of user code by a Goexit and is then entered anew.
 func (w *worker) loop() {
-	for !w.up && !w.failed && w.step < len(w.hooks) {
+	for !w.up && !w.failed && int(w.step) < len(w.hooks) {
 		h := w.hooks[w.step]
 		w.step++
 		if !h.teardown {
@@ -164,7 +164,7 @@ func (w *worker) loop() {
 			w.settle()
 		}
 		w.since += n
-		w.runs += n
+		w.runs += uint64(n)
 		w.run(job{task: t})
 	}
 	for w.step > 0 {
@@ -174,7 +174,7 @@ func (w *worker) loop() {
 		}
 	}
 	w.sweep()
-	w.unlimit()
+	w.unlimited()
 	w.err = join(w.errs)
 	w.finished = true
 	w.id.ended.Store(true)

@@ -17,7 +17,7 @@ case "${1-}" in
 *) echo "usage: scripts/check.sh [-quick]" >&2 && exit 2 ;;
 esac
 
-modules=(. benchmarks examples)
+modules=(. benchmarks examples histories)
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 begun=$SECONDS
@@ -126,6 +126,8 @@ step "100,000 rounds, shuffled" go test -shuffle=on -rounds 100000 .
 step "race detector, 10,000 rounds" go test -race -shuffle=on -rounds 10000 -timeout 20m .
 step "race detector, internal" go test -race ./internal/...
 step "interleavings and mutants" explore
+step "fuzzing against the reference" go test -run '^$' -fuzz FuzzReference -fuzztime 15s .
+step "histories are linearizable" env GOWORK=off go -C histories test ./...
 step "race detector and coverage" go test -race -cover -coverpkg=./... -coverprofile=/dev/null -cpu 4 -rounds 200000 -run NeverMovedByItself .
 step "purego" go test -tags purego -short ./...
 step "386" env GOARCH=386 CGO_ENABLED=0 go test -short ./...

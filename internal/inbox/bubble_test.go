@@ -28,7 +28,8 @@ func TestNoSpinInBubble(t *testing.T) {
 
 	q = New(Config{})
 	q.Recycle(q.Get(true)) // made outside
-	q.pace.record(q.pace.arm.Load(), 1000, 1)
+	meter := q.pace.meter.Load()
+	q.pace.record(meter, q.pace.arm.Load(), 1000, 1)
 	synctest.Test(t, func(*testing.T) {
 		task = q.Get(true)
 		for range 100 {
@@ -36,6 +37,6 @@ func TestNoSpinInBubble(t *testing.T) {
 			q.pace.stop(task)
 		}
 	})
-	require.EqualValues(t, 1, q.pace.n)
-	require.EqualValues(t, 1000, q.pace.cost[parking])
+	require.EqualValues(t, 1, meter.n)
+	require.EqualValues(t, 1000, meter.cost[parking])
 }

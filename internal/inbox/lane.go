@@ -11,7 +11,7 @@ import (
 // three. An Inbox gets one with its first caller.
 //
 // Its parts lie on lines of their own: what both sides write, what both sides
-// only read in the quick case, what the caller writes.
+// only read in the quick case, what the caller writes, what it measures.
 type lane struct {
 	// hands are used in turn. So a closure in the hand that was not used last has
 	// just come in, and one in the other was taken over before.
@@ -21,6 +21,8 @@ type lane struct {
 	task Task
 
 	caller waiter
+
+	meter meter
 }
 
 // A hand is where a closure lies from Put to its end. Both sides watch it, and
@@ -46,6 +48,9 @@ func (q *Inbox) lone() *Task {
 	if l == nil {
 		l = new(lane)
 		l.task.lane, l.task.waiter = l, &l.caller
+		if q.pace.wait == Adaptive {
+			q.pace.meter.Store(&l.meter)
+		}
 		q.lane.Store(l)
 	}
 	return &l.task

@@ -80,7 +80,7 @@ const (
 type pace struct {
 	wait Wait // immutable
 
-	// arm is the way to wait in force. Written by whoever holds meter.mu, or with
+	// arm is the way to wait in force. Written by whoever holds the meter's mu, or with
 	// Spin by the side that finds that the number of processors has changed. Read
 	// by both sides before each wait.
 	arm prim.Word
@@ -89,7 +89,9 @@ type pace struct {
 	// worker, read by whoever decides on a trial.
 	gap prim.Count
 
-	*meter // nil unless wait is Adaptive
+	// meter lies in the lane: what nobody calls has nothing to measure. Set once,
+	// with the lane, and only if wait is Adaptive.
+	meter prim.Pointer[meter]
 }
 
 // A vigil is what the worker remembers of its own waiting. It lies apart from the
@@ -118,12 +120,19 @@ type meter struct {
 
 func (p *pace) init(w Wait) {
 	p.wait = w
-	switch w {
-	case Adaptive:
-		p.meter = new(meter)
-	case Spin:
+	if w == Spin {
 		p.spin()
 	}
+}
+
+// measured returns the meter, locked, or nil if there is none or somebody else
+// is at it.
+func (p *pace) measured() *meter {
+	m := p.meter.Load()
+	if m == nil || !m.mu.TryLock() {
+		return nil
+	}
+	return m
 }
 
 // start notes, before t is queued, how its caller will wait, and when it began
@@ -147,90 +156,94 @@ func (p *pace) start(t *Task) {
 
 // stop takes the measurement.
 func (p *pace) stop(t *Task) {
-	if t.from == 0 || !p.mu.TryLock() {
+	if t.from == 0 {
+		return
+	}
+	m := p.measured()
+	if m == nil {
 		return
 	}
 	now := prim.Now()
 	if took := now - t.from; took > 0 { // 0 for a caller in a bubble: its clock stands still
-		p.record(t.arm, took, now)
+		p.record(m, t.arm, took, now)
 	}
-	p.mu.Unlock()
+	m.mu.Unlock()
 }
 
-// record plays the two arms. The caller holds mu.
-func (p *pace) record(arm uint32, took, now int64) {
+// record plays the two arms. The caller has the meter.
+func (p *pace) record(m *meter, arm uint32, took, now int64) {
 	if arm != p.arm.Load() {
 		return // it began before the last change
 	}
 	arm &= trial | spinning
-	p.n++
+	m.n++
 	if arm&trial == 0 {
-		if p.n == 1 && p.cost[arm] == 0 {
-			p.cost[arm] = took
+		if m.n == 1 && m.cost[arm] == 0 {
+			m.cost[arm] = took
 		}
 		if arm == spinning {
-			took = min(took, 4*p.cost[parking]) // one bad moment is none too many
+			took = min(took, 4*m.cost[parking]) // one bad moment is none too many
 		}
-		p.cost[arm] += (took - p.cost[arm]) / 8
-		if arm == spinning && !p.better(spinning, p.cost[spinning]) {
-			p.fails = min(p.fails+1, 20)
-			p.rest(parking, now) // it no longer pays
+		m.cost[arm] += (took - m.cost[arm]) / 8
+		if arm == spinning && !m.better(spinning, m.cost[spinning]) {
+			m.fails = min(m.fails+1, 20)
+			p.rest(m, parking, now) // it no longer pays
 			return
 		}
-		if p.n < warm || now < p.next {
+		if m.n < warm || now < m.next {
 			return
 		}
 		if arm == parking && (p.gap.Load() > gapMost || !several()) {
 			return
 		}
-		p.n, p.sum, p.began = 0, 0, now
+		m.n, m.sum, m.began = 0, 0, now
 		p.change(arm ^ spinning | trial)
 		return
 	}
-	if p.n <= skip {
+	if m.n <= skip {
 		return
 	}
-	p.sum += took
-	n := p.n - skip
-	mean := p.sum / int64(n)
+	m.sum += took
+	n := m.n - skip
+	mean := m.sum / int64(n)
 	tried := arm &^ trial
-	if n < trialLen && (n < early || p.better(tried, mean)) {
+	if n < trialLen && (n < early || m.better(tried, mean)) {
 		return
 	}
-	p.cost[tried] = mean
-	if p.better(tried, mean) {
-		p.fails = 0
-		p.length = now - p.began
-		p.rest(tried, now)
+	m.cost[tried] = mean
+	if m.better(tried, mean) {
+		m.fails = 0
+		m.length = now - m.began
+		p.rest(m, tried, now)
 	} else {
-		p.end(now)
+		p.end(m, now)
 	}
 }
 
 // better reports whether an arm that costs mean is better than the other one.
 // Spinning takes processor time, so it must be clearly quicker.
-func (p *pace) better(arm uint32, mean int64) bool {
+func (m *meter) better(arm uint32, mean int64) bool {
 	if arm == spinning {
-		return mean < p.cost[parking]*4/5
+		return mean < m.cost[parking]*4/5
 	}
-	return p.cost[spinning] >= mean*4/5
+	return m.cost[spinning] >= mean*4/5
 }
 
 // end ends a trial that was lost.
-func (p *pace) end(now int64) {
-	p.length = now - p.began
-	p.fails = min(p.fails+1, 20)
-	p.rest(p.arm.Load()&spinning^spinning, now)
+func (p *pace) end(m *meter, now int64) {
+	m.length = now - m.began
+	m.fails = min(m.fails+1, 20)
+	p.rest(m, p.arm.Load()&spinning^spinning, now)
 }
 
 // rest goes on with home until the next trial is due.
-func (p *pace) rest(home uint32, now int64) {
-	p.n = 0
-	pause := min(p.length, restMost) * rest // a trial may have been interrupted for days
+func (p *pace) rest(m *meter, home uint32, now int64) {
+	m.n = 0
+	pause := min(m.length, restMost) * rest // a trial may have been interrupted for days
 	if home == spinning {
 		pause = restSpin
 	}
-	p.next = now + min(pause<<p.fails, restMost)
+	m.next = now + min(pause<<m.fails, restMost)
 	p.change(home)
 }
 
@@ -259,20 +272,22 @@ func (p *pace) missed() {
 	if p.wait == Spin {
 		p.spin()
 	}
-	if p.wait == Adaptive && !several() && p.mu.TryLock() {
-		p.rest(parking, prim.Now())
-		p.mu.Unlock()
+	if p.wait == Adaptive && !several() {
+		if m := p.measured(); m != nil {
+			p.rest(m, parking, prim.Now())
+			m.mu.Unlock()
+		}
 	}
 }
 
 // lost is called by the worker when nothing came in within stealFor: there is no
 // processor to spare, or the callers stay away for longer.
 func (p *pace) lost(now int64) {
-	if p.mu.TryLock() {
+	if m := p.measured(); m != nil {
 		if p.arm.Load()&(spinning|trial) == spinning|trial {
-			p.end(now)
+			p.end(m, now)
 		}
-		p.mu.Unlock()
+		m.mu.Unlock()
 	}
 }
 

@@ -11,9 +11,8 @@ import (
 func TestRestDoesNotOverflow(t *testing.T) {
 	for fails := range uint32(21) {
 		var p pace
-		p.init(Adaptive)
-		p.fails, p.length = fails, int64(24*time.Hour)
-		p.rest(parking, 1)
-		require.EqualValues(t, 1+restMost, p.next, fails)
+		m := &meter{fails: fails, length: int64(24 * time.Hour)}
+		p.rest(m, parking, 1)
+		require.EqualValues(t, 1+restMost, m.next, fails)
 	}
 }

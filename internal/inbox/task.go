@@ -120,9 +120,9 @@ func (t *Task) over() (sleeps bool) {
 }
 
 // Weight is how many closures one Run may call.
-func (t *Task) Weight() uint64 {
+func (t *Task) Weight() uint32 {
 	if t.batch != nil {
-		return uint64(t.chunk)
+		return uint32(t.chunk)
 	}
 	return 1
 }

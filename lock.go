@@ -80,94 +80,11 @@ func (w *worker) repair() {
 	}
 }
 
-// unlock and lock are variables so that calls of them are calls: inlined into
-// setLockDepth they would be instrumented with it by go test -fuzz, and then its
-// frame is too large for a nosplit function.
-var unlock, lock = runtime.UnlockOSThread, runtime.LockOSThread
-
 // setLockDepth brings the goroutine's lock count to lockDepth, or strayLocks
 // closer to it from above.
 func setLockDepth() {
 	relock()
 	for range lockDepth - 1 {
-		lock()
+		runtime.LockOSThread()
 	}
-}
-
-// relock unlocks lockDepth+strayLocks times and then locks once. UnlockOSThread
-// does nothing at zero.
-//
-// From where the count may be zero until the lock the goroutine is on its own,
-// and must not be preempted. The compiler makes no preemption points in nosplit
-// functions, and those called here are nosplit too. There is no loop because
-// go test -cover would put a counter into it, and with -race that is a call of a
-// function that is not.
-//
-//go:nosplit
-func relock() {
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	unlock()
-	lock()
 }

@@ -97,9 +97,9 @@ var errGivenUp, errEnough = errors.New("given up"), errors.New("enough")
 type variant byte
 
 const (
-	submit variant = iota
-	submitContext
-	call
+	bySubmit variant = iota
+	bySubmitContext
+	byCall
 	variants
 )
 
@@ -146,9 +146,9 @@ func (r *real) submit(what variant, on bool, ctx context.Context, f func() (int,
 	r.waiting(on, func() (v int, err error) {
 		body := func() { v, err = f() }
 		switch {
-		case what == call && ctx.Err() == nil && ctx.Done() == nil:
+		case what == byCall && ctx.Err() == nil && ctx.Done() == nil:
 			return ste.Call(r.th, f)
-		case what == submit && ctx.Err() == nil && ctx.Done() == nil:
+		case what == bySubmit && ctx.Err() == nil && ctx.Done() == nil:
 			if refused := r.th.Submit(body); refused != nil {
 				return 0, refused
 			}
@@ -248,8 +248,8 @@ func over(th *ste.Thread) bool {
 	}
 }
 
-// A program is what both executors are made to do.
-type program struct {
+// A script is what both executors are made to do.
+type script struct {
 	mode    byte // which strategy; the first is in a bubble
 	limit   int
 	fails   bool // the teardown does
@@ -315,7 +315,7 @@ func (a action) String() string {
 	return s
 }
 
-// A decoder makes a program of bytes; any will do.
+// A decoder makes a script of bytes; any will do.
 type decoder struct {
 	left   []byte
 	asyncs []string
@@ -331,9 +331,9 @@ func (d *decoder) next(n int) byte {
 	return b % byte(n)
 }
 
-func decode(data []byte) program {
+func decode(data []byte) script {
 	d := &decoder{left: data}
-	p := program{mode: d.next(1 + len(strategies)), limit: int(d.next(4)), fails: d.next(2) == 1}
+	p := script{mode: d.next(1 + len(strategies)), limit: int(d.next(4)), fails: d.next(2) == 1}
 	for len(d.left) > 0 && len(p.actions) < 30 {
 		p.actions = append(p.actions, d.action(fmt.Sprint(len(p.actions)), 0))
 	}
@@ -370,7 +370,7 @@ func (d *decoder) action(name string, depth int) action {
 	return a
 }
 
-// A player runs a program on an executor and writes down what happens.
+// A player runs a script on an executor and writes down what happens.
 type player struct {
 	x       machine
 	bubbled bool
@@ -404,7 +404,7 @@ func (p *player) teardown(fails bool) func() error {
 	}
 }
 
-func (p *player) play(prog program) []string {
+func (p *player) play(prog script) []string {
 	for _, a := range prog.actions {
 		p.do(a, false)
 		p.rest(a.String())
@@ -529,8 +529,8 @@ func (p *player) task(a action) func() (int, error) {
 	}
 }
 
-// compare runs a program on both, and returns how many calls that were.
-func compare(t *testing.T, prog program) int {
+// compare runs a script on both, and returns how many calls that were.
+func compare(t *testing.T, prog script) int {
 	bubbled := prog.mode == 0
 	var got []string
 	onThread := func() {

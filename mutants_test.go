@@ -74,7 +74,7 @@ var mutants = []mutant{
 		"q.posts.close(t)\n\tq.running = t", "q.running = t",
 		"posts/park", 1},
 	{"an Async does not end the batch before it", "internal/inbox/posts.go",
-		"q.posts.open = nil\n\treturn q.push(t)", "return q.push(t)",
+		"q.posts.seal()\n\treturn q.push(t)", "return q.push(t)",
 		"sealed/park", 1},
 	{"a wait that has ended counts for the ring check", "ring.go",
 		"return e.to != nil && !e.wait.Over()", "return e.to != nil",

@@ -128,14 +128,24 @@ func (r *report) steps(ctx context.Context, f flags) (steps []step, err error) {
 	}
 	return append(steps,
 		step{"C limits", func() (err error) { r.Limit, err = measureLimit(ctx, p); return }},
-		step{"Post, 1 producer", func() (err error) { r.Post[0], err = measurePost(ctx, 1, p.extra); return }},
-		step{"Post, 8 producers", func() (err error) { r.Post[1], err = measurePost(ctx, 8, p.extra); return }},
+		step{"Post, bursts, 1 producer", func() error { return r.post(ctx, 1, burst, p) }},
+		step{"Post, bursts, 8 producers", func() error { return r.post(ctx, 8, burst, p) }},
+		step{"Post, streams, 1 producer", func() error { return r.post(ctx, 1, stream, p) }},
+		step{"Post, streams, 8 producers", func() error { return r.post(ctx, 8, stream, p) }},
 		step{"1,000 submits a second", func() error { return r.Upkeep.measurePaced(ctx, 2*p.extra) }},
 		step{"100 idle Threads", func() error { return r.Upkeep.measureIdle(ctx, p.idle) }},
 		step{"New + Close", func() error { return r.Upkeep.measureNew(ctx, p.extra) }},
 		step{"memory", func() error { return r.Upkeep.measureHeap(ctx) }},
 		step{"operations", func() (err error) { r.Operations, err = measureOperations(); return }},
 	), nil
+}
+
+func (r *report) post(ctx context.Context, producers, posts int, p pace) error {
+	row, err := measurePost(ctx, producers, posts, p.extra)
+	if row != nil {
+		r.Post = append(r.Post, row)
+	}
+	return err
 }
 
 func run(ctx context.Context, args []string) error {

@@ -55,10 +55,19 @@ func openStePoster() (poster, error) {
 	return stePoster{t}, err
 }
 
+// How many closures a round posts in all. A burst takes 1 to 5 ms, and how soon
+// the goroutine that sleeps is awake is a good part of that; a stream takes 20 to
+// 100 ms.
+const (
+	burst  = 20_000
+	stream = 400_000
+)
+
 // A postRow compares the throughput of posting, from the first post to the end
 // of the last closure.
 type postRow struct {
 	Producers int     `json:"producers"`
+	Posts     int     `json:"posts"`
 	Rounds    int     `json:"rounds"`
 	Channel   float64 `json:"channel_ns"`          // for each closure, median of rounds
 	Unlocked  float64 `json:"channel_unlocked_ns"` // an easier job, for orientation
@@ -68,11 +77,11 @@ type postRow struct {
 	Spread    float64 `json:"aa_spread"`
 }
 
-func measurePost(ctx context.Context, producers int, d time.Duration) (*postRow, error) {
+func measurePost(ctx context.Context, producers, posts int, d time.Duration) (*postRow, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	sides := []func() (poster, error){openChannelPoster(true), openChannelPoster(true), openStePoster, openChannelPoster(false)}
 	times, err := alternate(ctx, d, len(sides), func(side int) (float64, error) {
-		return postRound(sides[side], producers)
+		return postRound(sides[side], producers, posts)
 	})
 	if err != nil || len(times[0]) == 0 {
 		return nil, err
@@ -80,6 +89,7 @@ func measurePost(ctx context.Context, producers int, d time.Duration) (*postRow,
 	r := over(times[0], times[2])
 	return &postRow{
 		Producers: producers,
+		Posts:     posts,
 		Rounds:    len(r),
 		Channel:   times[0].median(),
 		Unlocked:  times[3].median(),
@@ -91,12 +101,11 @@ func measurePost(ctx context.Context, producers int, d time.Duration) (*postRow,
 }
 
 // postRound returns the time for each closure, in nanoseconds.
-func postRound(open func() (poster, error), producers int) (float64, error) {
+func postRound(open func() (poster, error), producers, posts int) (float64, error) {
 	p, err := open()
 	if err != nil {
 		return 0, err
 	}
-	const posts = 20000 // in all; some 5 to 20 ms
 	ran := 0
 	f := func() { ran++ }
 	started := make(chan struct{})
@@ -121,5 +130,10 @@ func postRound(open func() (poster, error), producers int) (float64, error) {
 	if ran != posts {
 		return 0, fmt.Errorf("post: %d of %d closures have run", ran, posts)
 	}
-	return float64(took) / posts, nil
+	return float64(took) / float64(posts), nil
+}
+
+func (p *postRow) String() string {
+	kind := map[int]string{burst: "burst", stream: "stream"}[p.Posts]
+	return fmt.Sprintf("Post, %d producer(s), a %s of %d", p.Producers, kind, p.Posts)
 }

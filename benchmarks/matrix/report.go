@@ -19,7 +19,7 @@ type report struct {
 	Totals      map[string]total `json:"totals"`
 	Rivals      []*cellResult    `json:"rivals"`
 	Limit       *climit          `json:"c_limits"`
-	Post        [2]*postRow      `json:"post"` // 1 and 8 producers
+	Post        []*postRow       `json:"post"`
 	Upkeep      upkeep           `json:"upkeep"`
 	Operations  []operation      `json:"operations"`
 	Figures     []figure         `json:"figures"`
@@ -212,10 +212,8 @@ func writeRivals(w io.Writer, row *cellResult) {
 
 func (r *report) writeExtras(w io.Writer) {
 	for _, p := range r.Post {
-		if p != nil {
-			fmt.Fprintf(w, "\nPost, %d producer(s), ns for each closure: buffered channel, locked %.0f; ste %.0f; ratio %.2f/%.2f, A/A %.2f (%d rounds). "+
-				"The channel, NOT locked: %.0f\n", p.Producers, p.Channel, p.Ste, p.Ratio, p.Geomean, p.Spread, p.Rounds, p.Unlocked)
-		}
+		fmt.Fprintf(w, "\n%v, ns for each closure: buffered channel, locked %.0f; ste %.0f; ratio %.2f/%.2f, A/A %.2f (%d rounds). "+
+			"The channel, NOT locked: %.0f\n", p, p.Channel, p.Ste, p.Ratio, p.Geomean, p.Spread, p.Rounds, p.Unlocked)
 	}
 	u := r.Upkeep
 	if u.PacedRounds > 0 && cpuKnown {

@@ -164,14 +164,26 @@ func (u *upkeep) measureHeap(ctx context.Context) error {
 	if err != nil || len(seen[0]) == 0 {
 		return err
 	}
-	const channels = 3 * 96 // the bare goroutine's own, which are not the runtime's
+	// The bare goroutine's channels are its own and not the runtime's.
+	channel, err := heapOf(1000, func() (func(), error) {
+		c := make(chan struct{})
+		return func() { close(c) }, nil
+	})
+	if err != nil {
+		return err
+	}
+	channel -= closure
 	var own ratios
 	for i := range seen[0] {
-		own = append(own, seen[1][i]-seen[0][i]+channels)
+		own = append(own, seen[1][i]-seen[0][i]+3*channel)
 	}
 	u.Heap = own.middle()
 	return nil
 }
+
+// closure is what the func that closes a channel takes: a pointer to code and
+// one to the channel.
+const closure = 16
 
 // heapOf returns the heap of each of n things.
 func heapOf(n int, open func() (end func(), err error)) (float64, error) {

@@ -55,9 +55,9 @@ type Inbox struct {
 	//
 	// Put's exchange publishes the Task; whoever but the worker replaces asleep
 	// rings the bell.
-	head     prim.Pointer[Task]
-	courtesy courtesy
-	_        [line - 32]byte
+	head  prim.Pointer[Task]
+	posts posts // beside head, which each Post reads
+	_     [line - 48]byte
 
 	mu prim.Mutex
 	// Guarded by mu: what flush has taken over, oldest first.
@@ -71,8 +71,8 @@ type Inbox struct {
 	free [2]prim.Pointer[Task]
 	_    [line - 56]byte
 
-	pool  pool
-	posts posts
+	pool     pool
+	courtesy courtesy
 }
 
 // line is the size of a cache line on the processors that matter.
@@ -165,7 +165,7 @@ func (q *Inbox) Recycle(t *Task) {
 		return
 	}
 	if t.lane == nil {
-		q.pool.others.Add(-1)
+		q.pool.others.Add(^uint32(0))
 	}
 	q.putBack(t)
 }

@@ -20,7 +20,7 @@ type pool struct {
 	busy prim.Word
 	// others is how many Tasks that are waited for are out beside the lane. Added
 	// to by Get, subtracted from by Recycle, read to see whether there is a crowd.
-	others prim.Count
+	others prim.Word
 	// back is a chain of free Tasks on their way back. push adds one; get, under
 	// mu, and shed take the whole chain, so a Task never returns to the top while
 	// somebody is about to compare it.

@@ -9,9 +9,8 @@ import "github.com/ste-go/ste/internal/prim"
 // last, as long as the worker has not come to that. A Task for each costs a
 // cache line that travels to the worker and back, and was five times slower.
 type batch struct {
-	// fs are the closures. Posters add to it under posts.mu while the batch is
-	// posts.open. Then it belongs to the worker, and to drop from the first
-	// closure that drop claims.
+	// fs are the closures; in posts while the batch is open. Then it belongs to
+	// the worker, and to drop from the first closure that drop claims.
 	fs []func()
 
 	chunk int // how many of fs one run calls; immutable
@@ -49,7 +48,8 @@ const batchMost = 1024
 type posts struct {
 	mu prim.Mutex
 	// Guarded by mu.
-	open *Task // queued, and the worker has not come to it; nil if there is none
+	open *Task    // queued, and the worker has not come to it; nil if there is none
+	fs   []func() // of open; here because all posters have this line anyway
 }
 
 // Post queues f for nobody.
@@ -60,11 +60,12 @@ func (q *Inbox) Post(f func()) Verdict {
 		p.mu.Unlock()
 		return Closed
 	}
-	if t := p.open; t != nil && len(t.fs) < batchMost {
-		t.fs = append(t.fs, f)
+	if p.open != nil && len(p.fs) < batchMost {
+		p.fs = append(p.fs, f)
 		p.mu.Unlock()
 		return Accepted
 	}
+	p.seal()
 	t := q.free[0].Swap(nil)
 	if t == nil {
 		t = q.free[1].Swap(nil)
@@ -72,12 +73,9 @@ func (q *Inbox) Post(f func()) Verdict {
 	if t == nil {
 		t = newBatch(q.bubbled)
 	}
-	t.fs = append(t.fs, f)
 	did := q.push(t)
-	if did == refused {
-		t.fs = nil
-	} else {
-		p.open = t
+	if did != refused {
+		p.open, p.fs = t, append(t.fs, f)
 	}
 	p.mu.Unlock()
 	switch did {
@@ -104,7 +102,7 @@ func newBatch(bubbled bool) *Task {
 func (q *Inbox) pushSealed(t *Task) int {
 	q.posts.mu.Lock()
 	defer q.posts.mu.Unlock()
-	q.posts.open = nil
+	q.posts.seal()
 	return q.push(t)
 }
 
@@ -118,9 +116,17 @@ func (q *Inbox) begin(t *Task) {
 func (p *posts) close(t *Task) {
 	p.mu.Lock()
 	if p.open == t {
-		p.open = nil
+		p.seal()
 	}
 	p.mu.Unlock()
+}
+
+// seal ends the adding to the open batch. The caller holds p.mu.
+func (p *posts) seal() {
+	if p.open != nil {
+		p.open.fs = p.fs
+		p.open, p.fs = nil, nil
+	}
 }
 
 // rest returns the batch that runs if there is something left of it. The worker

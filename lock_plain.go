@@ -11,24 +11,42 @@ import "runtime"
 // and must not be preempted. The compiler makes no preemption points in nosplit
 // functions, and all that are called here are nosplit. go test -cover and
 // go test -fuzz put nothing into this that could be preempted either; the stack
-// that go test -fuzz needs is why the calls are in eights.
+// that go test -fuzz needs is why there are two halves.
 //
 //go:nosplit
 func relock() {
-	unlock8()
-	unlock8()
-	unlock8()
-	unlock8()
-	unlock8()
-	unlock8()
-	unlock8()
-	unlock8()
+	unlockHalf()
+	unlockHalf()
 	runtime.LockOSThread()
 }
 
 //go:nosplit
 //go:noinline
-func unlock8() {
+func unlockHalf() {
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
+	runtime.UnlockOSThread()
 	runtime.UnlockOSThread()
 	runtime.UnlockOSThread()
 	runtime.UnlockOSThread()
@@ -38,3 +56,5 @@ func unlock8() {
 	runtime.UnlockOSThread()
 	runtime.UnlockOSThread()
 }
+
+const _ = uint(64 - lockDepth - strayLocks)

@@ -135,7 +135,7 @@ func (r *report) steps(ctx context.Context, f flags) (steps []step, err error) {
 		step{"1,000 submits a second", func() error { return r.Upkeep.measurePaced(ctx, 2*p.extra) }},
 		step{"100 idle Threads", func() error { return r.Upkeep.measureIdle(ctx, p.idle) }},
 		step{"New + Close", func() error { return r.Upkeep.measureNew(ctx, p.extra) }},
-		step{"memory", func() error { return r.Upkeep.measureHeap(ctx) }},
+		step{"memory", r.Upkeep.measureHeap},
 		step{"operations", func() (err error) { r.Operations, err = measureOperations(); return }},
 	), nil
 }

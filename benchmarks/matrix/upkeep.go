@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/ste-go/ste"
@@ -29,7 +31,7 @@ type upkeep struct {
 	NewSpread float64 `json:"new_close_aa_spread"`
 	NewRounds int     `json:"new_close_rounds"`
 
-	// Go heap of a Thread beyond that of a locked goroutine that just waits, in
+	// Go heap of an idle Thread beside its goroutines and OS thread, in
 	// bytes.
 	Heap float64 `json:"heap_bytes"`
 }
@@ -130,84 +132,55 @@ func (u *upkeep) measureNew(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// measureHeap compares the Go heap with n Threads and with n locked goroutines.
-// The runtime keeps ended goroutines, and for a while ended OS threads, for the
-// next; so each side is measured right after as many have ended, several times.
-func (u *upkeep) measureHeap(ctx context.Context) error {
-	const n = 100
-	sides := []func() (func(), error){
-		func() (func(), error) { // one goroutine, as a Thread also has a second that only adds stack
-			locked, end, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
-			go func() {
-				runtime.LockOSThread()
-				defer close(ended)
-				close(locked)
-				<-end
-			}()
-			<-locked
-			return func() { close(end); <-ended }, nil
-		},
-		func() (func(), error) {
-			t, err := ste.New()
-			return func() { t.Close() }, err
-		},
-	}
-	round := func(side int) (float64, error) { return heapOf(n, sides[side]) }
-	for range 2 {
-		for side := range sides {
-			if _, err := round(side); err != nil {
-				return err
-			}
-		}
-	}
-	seen, err := alternate(ctx, time.Second, len(sides), round)
-	if err != nil || len(seen[0]) == 0 {
-		return err
-	}
-	// The bare goroutine's channels are its own and not the runtime's.
-	channel, err := heapOf(1000, func() (func(), error) {
-		c := make(chan struct{})
-		return func() { close(c) }, nil
-	})
+// measureHeap asks the heap profile what idle Threads hold: all that was
+// allocated below a function of the library, the coroutine included. Left out is
+// the runtime's record of a goroutine that waits, which any other has as well;
+// goroutines and OS threads themselves are not allocated below the library.
+// (The heap with Threads less the heap with locked goroutines scatters by 400
+// bytes, since the runtime keeps ended ones for the next.)
+func (u *upkeep) measureHeap() error {
+	const n = 200
+	defer func(rate int) { runtime.MemProfileRate = rate }(runtime.MemProfileRate)
+	runtime.MemProfileRate = 1
+	before, err := ownHeap()
 	if err != nil {
 		return err
 	}
-	channel -= closure
-	var own ratios
-	for i := range seen[0] {
-		own = append(own, seen[1][i]-seen[0][i]+3*channel)
-	}
-	u.Heap = own.middle()
-	return nil
-}
-
-// closure is what the func that closes a channel takes: a pointer to code and
-// one to the channel.
-const closure = 16
-
-// heapOf returns the heap of each of n things.
-func heapOf(n int, open func() (end func(), err error)) (float64, error) {
-	ends := make([]func(), 0, n)
-	before := heapNow()
 	for range n {
-		end, err := open()
+		t, err := ste.New()
 		if err != nil {
-			return 0, err
+			return err
 		}
-		ends = append(ends, end)
+		defer t.Close()
 	}
-	after := heapNow()
-	for _, end := range ends {
-		end()
-	}
-	time.Sleep(10 * time.Millisecond) // their OS threads end a little later
-	return (float64(after) - float64(before)) / float64(n), nil
+	time.Sleep(100 * time.Millisecond) // until all of them sleep
+	after, err := ownHeap()
+	u.Heap = float64(after-before) / n
+	return err
 }
 
-func heapNow() uint64 {
+// ownHeap returns how many bytes the library holds.
+func ownHeap() (sum int64, err error) {
 	runtime.GC()
-	runtime.GC() // the first may only have found what the second frees
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
+	runtime.GC() // the profile is of the last but one
+	records := make([]runtime.MemProfileRecord, 100_000)
+	n, ok := runtime.MemProfile(records, false)
+	if !ok {
+		return 0, fmt.Errorf("a heap profile of %d records, expected fewer", n)
+	}
+	for _, r := range records[:n] {
+		own, waits := false, false
+		for frames := runtime.CallersFrames(r.Stack()); ; {
+			f, more := frames.Next()
+			own = own || strings.HasPrefix(f.Function, "github.com/ste-go/ste.") || strings.HasPrefix(f.Function, "github.com/ste-go/ste/internal/")
+			waits = waits || strings.HasSuffix(f.Function, "prim.bell.Wait")
+			if !more {
+				break
+			}
+		}
+		if own && !waits {
+			sum += r.InUseBytes()
+		}
+	}
+	return sum, nil
 }

@@ -233,3 +233,16 @@ func promises() (numbers []string) {
 	}
 	return numbers
 }
+
+// A program that uses the library can be linked with the instrumentation of
+// go test -fuzz. (Inlined 64 times, the comparisons of UnlockOSThread once took
+// more stack there than relock, which must not be preempted, may have.)
+func TestPolicyLinksForFuzzing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles the tests")
+	}
+	for _, race := range []string{"-race=false", "-race"} {
+		out, err := goCommand(t, "test", "-c", race, "-o", os.DevNull, "-gcflags=github.com/ste-go/ste/...=-d=libfuzzer", ".")
+		require.NoError(t, err, out)
+	}
+}

@@ -21,7 +21,8 @@
 // may yet start.
 //
 // A [Tagged] holds a value that opens only on the Thread that made it. A [Tag]
-// is the identity of a Thread; [Current] tells which Thread the code is on.
+// is the identity of a Thread; [Current] tells which Thread the code is on. A
+// [Bound] is a value that is opened, used and closed on its Thread, once.
 //
 // # On the Thread
 //
@@ -37,6 +38,7 @@
 //
 // Tasks accepted from one goroutine start in the order in which they were
 // accepted; all tasks of a Thread run in one total order, never two at a time.
+// How tasks of different goroutines stand to each other is not fixed.
 // In the terms of the Go memory model, giving a closure to a Thread happens
 // before the closure starts, and the end of the closure happens before the
 // call that waited for it returns.
@@ -44,8 +46,8 @@
 // # The life of a Thread
 //
 // New returns when the inits (WithInit) have run. Close refuses further work,
-// runs what was accepted, runs the teardowns (WithTeardown) newest first and
-// ends the OS thread. The OS thread is never replaced and never used for
+// runs what was accepted, closes the Bounds that are left newest first, runs the
+// teardowns (WithTeardown) newest first and ends the OS thread. The OS thread is never replaced and never used for
 // anything else afterwards, so whatever the closures did to it (name,
 // namespace, working directory, credentials, priority) goes with it.
 //

@@ -10,7 +10,7 @@ import (
 )
 
 // ErrClosed is returned for work given to a Thread that is closed or closing,
-// and for queued work that Shutdown dropped. On the Thread itself Submit,
+// for queued work that Shutdown dropped, and for uses of a closed Bound. On the Thread itself Submit,
 // SubmitContext and Call still run their closure, until the last teardown has
 // ended. errors.Is(ErrClosed, os.ErrClosed) holds.
 var ErrClosed error = closedError{}
@@ -26,7 +26,7 @@ var ErrDeadlock = errors.New("ste: deadlock")
 
 type closedError struct{}
 
-func (closedError) Error() string        { return "ste: Thread closed" }
+func (closedError) Error() string        { return "ste: closed" }
 func (closedError) Is(target error) bool { return target == os.ErrClosed }
 
 // A PanicError carries a panic of a task or hook to whoever waited for it: the

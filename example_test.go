@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"sync"
@@ -150,7 +151,7 @@ func ExampleThread_Close() {
 	// Output:
 	// accepted
 	// Close: <nil>
-	// Submit: ste: Thread closed
+	// Submit: ste: closed
 	// true true
 }
 
@@ -285,6 +286,32 @@ func ExampleTagged_TryGet() {
 		fmt.Printf("a %v of %q, used on %v\n", wrong.Type, wrong.Want.Name(), wrong.Got)
 	}
 	// Output: a uint32 of "gl", used on no Thread
+}
+
+func ExampleBind() {
+	t, err := ste.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer t.Close()
+
+	b, err := ste.Bind(t,
+		func() (*os.File, error) { return os.CreateTemp("", "") },
+		func(f *os.File) error { return errors.Join(f.Close(), os.Remove(f.Name())) })
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = b.Do(func(f *os.File) error { _, err := f.WriteString("hello"); return err })
+	fmt.Println(err)
+	size, err := ste.Use(b, func(f *os.File) (int64, error) { return f.Seek(0, io.SeekEnd) })
+	fmt.Println(size, err)
+	fmt.Println(b.Close())
+	fmt.Println(b.Do(func(*os.File) error { return nil }))
+	// Output:
+	// <nil>
+	// 5 <nil>
+	// <nil>
+	// ste: closed
 }
 
 func ExampleCurrent() {

@@ -435,6 +435,39 @@ var scenarios = map[string]func(w *world, wait ste.WaitStrategy){
 	},
 }
 
+// bind makes a Bound that notices a second close, and a use after it.
+func (w *world) bind(th *ste.Thread) (b *ste.Bound[*int], closed *int) {
+	closed = new(int)
+	b, err := ste.Bind(th, func() (*int, error) { return closed, nil }, func(c *int) error {
+		step("in close")
+		*c++
+		w.check(*c == 1, "B1: closed %d times", *c)
+		return errClosing
+	})
+	w.check(err == nil, "Bind: %v", err)
+	return b, closed
+}
+
+var errClosing = errors.New("the error of close")
+
+func (w *world) use(b *ste.Bound[*int]) {
+	ran := false
+	err := b.Do(func(c *int) error {
+		w.check(*c == 0, "B1: used after close")
+		step("in use")
+		w.check(*c == 0, "B1: closed in use")
+		ran = true
+		return nil
+	})
+	w.check(closedOrNil(err) && ran == (err == nil), "Do: %v, ran %v", err, ran)
+}
+
+func (w *world) closeBound(b *ste.Bound[*int], closed *int) {
+	err := b.Close()
+	w.check(err == errClosing, "Close of the Bound: %v", err)
+	w.check(*closed == 1, "B1: closed %d times when Close returns", *closed)
+}
+
 var waitStrategies = map[string]ste.WaitStrategy{"park": ste.WaitPark, "adaptive": ste.WaitAdaptive, "spin": ste.WaitSpin}
 
 func program(f func(*world, ste.WaitStrategy), wait ste.WaitStrategy) explore.Program {
@@ -445,13 +478,86 @@ func program(f func(*world, ste.WaitStrategy), wait ste.WaitStrategy) explore.Pr
 	}
 }
 
+// handler is for closes whose error nobody has asked for.
+func (w *world) handler() ste.Option {
+	return ste.WithErrorHandler(func(err error) { w.check(errors.Is(err, errClosing), "told %v", err) })
+}
+
+// init adds what is about values that live on a Thread.
+func init() {
+	// B1, B2: uses, two Closes and the collector.
+	scenarios["Bound"] = func(w *world, wait ste.WaitStrategy) {
+		th := make1(w, ste.WithWaitStrategy(wait), w.handler())
+		b, closed := w.bind(th)
+		end := func() {
+			w.closeBound(b, closed)
+			w.check(th.Close() == nil, "Close failed")
+		}
+		w.caller("user", func() { w.use(b) }, end)
+		w.caller("closer", func() { w.closeBound(b, closed) }, end)
+		w.caller("collector", func() { ste.Collected(b) }, end)
+	}
+	// B1: a use, Close, and the Close of the Thread.
+	scenarios["Bound and Close"] = func(w *world, wait ste.WaitStrategy) {
+		th := make1(w, ste.WithWaitStrategy(wait), w.handler())
+		b, closed := w.bind(th)
+		end := func() { w.closeBound(b, closed) }
+		w.caller("user", func() { w.use(b) }, end)
+		w.caller("closer", func() { w.closeBound(b, closed) }, end)
+		w.caller("end", func() {
+			err := th.Close()
+			w.check(err == nil || errors.Is(err, errClosing), "Close: %v", err)
+			w.check(*closed == 1, "T13: closed %d times when the Thread has ended", *closed)
+		}, end)
+	}
+	// B2: closed on the Thread inside its own use, by others, and used.
+	scenarios["Bound closed in use"] = func(w *world, wait ste.WaitStrategy) {
+		th := make1(w, ste.WithWaitStrategy(wait), w.handler())
+		b, closed := w.bind(th)
+		end := func() {
+			w.closeBound(b, closed)
+			w.check(th.Close() == nil, "Close failed")
+		}
+		w.caller("closes in use", func() {
+			err := b.Do(func(c *int) error {
+				w.check(b.Close() == nil && *c == 0, "B2: closed in use")
+				step("in use")
+				w.check(*c == 0, "B2: closed in use")
+				return nil
+			})
+			w.check(closedOrNil(err), "Do: %v", err)
+		}, end)
+		w.caller("user", func() { w.use(b) }, end)
+		w.caller("closer", func() { w.closeBound(b, closed) }, end)
+	}
+	// T11: a task closes a Bound of a Thread that turns to the task's own.
+	scenarios["ring with a Bound"] = func(w *world, wait ste.WaitStrategy) {
+		a, b := make1(w, ste.WithWaitStrategy(wait), w.handler()), make1(w, ste.WithWaitStrategy(wait), w.handler())
+		onB, closed := w.bind(b)
+		refused := 0
+		see := func(err error) {
+			if errors.Is(err, ste.ErrDeadlock) {
+				refused++
+			}
+		}
+		end := func() {
+			w.check(refused <= 1, "T11: %d calls of one ring refused", refused)
+			w.closeBound(onB, closed)
+			w.check(a.Close() == nil && b.Close() == nil, "Close failed")
+		}
+		w.caller("a closes", func() { a.Submit(func() { see(onB.Close()) }) }, end)
+		w.caller("b to a", func() { b.Submit(func() { see(w.submit(a, "a's task")) }) }, end)
+	}
+}
+
 // large are the scenarios that are explored with one surprise less.
-var large = map[string]bool{"three callers, two tasks": true}
+var large = map[string]bool{"three callers, two tasks": true, "Bound closed in use": true, "ring with a Bound": true}
 
 // TestExplore runs each scenario in every order of steps with at most -bound
 // surprises, and then in random orders. Adaptive begins as Park does, so it gets
 // one surprise less.
 func TestExplore(t *testing.T) {
+	t.Parallel()
 	total := 0
 	for name, f := range scenarios {
 		for how, wait := range waitStrategies {

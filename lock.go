@@ -80,6 +80,16 @@ func (w *worker) repair() {
 	}
 }
 
+// resetLocks is for a coroutine's begin and end in the middle of a task, which
+// may have left up to a thousand locks.
+func resetLocks() {
+	if threads {
+		for range repairBase {
+			setLockDepth()
+		}
+	}
+}
+
 // setLockDepth brings the goroutine's lock count to lockDepth, or strayLocks
 // closer to it from above.
 func setLockDepth() {

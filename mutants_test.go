@@ -88,12 +88,22 @@ var mutants = []mutant{
 	{"a dropped task is not told", "internal/inbox/inbox.go",
 		"t.Finish(Dropped, err) // t is its waiter's now\n", "",
 		"shutdown/park", 1},
+	{"a Bound in use is closed at once", "bound.go",
+		"if b.uses > 0 {", "if false {",
+		"Bound closed in use/park", 1},
+	{"a Bound's end is told before its close", "bound.go",
+		"b.err = c.contain(", "b.over.Store(true)\n\tb.err = c.contain(",
+		"Bound/park", 2},
+	{"the wait for a Bound's close is not recorded", "bound.go",
+		"err := enterWaitIf(from, c.owner.id, c, func() error { c.order(); return nil })", "err := error(nil)\n\t\tc.order()",
+		"ring with a Bound/park", 1},
 }
 
 var runsOf = regexp.MustCompile(`(?m)^\s*(?:\S+:\d+: )?run (\d+): (.*)$`)
 
 // TestMutants makes each mistake in turn and sees that TestExplore finds it.
 func TestMutants(t *testing.T) {
+	t.Parallel() // to TestExplore, which takes one processor
 	if *replayFlag != "" {
 		t.Skip("replaying")
 	}

@@ -194,7 +194,7 @@ func TestPolicyPromises(t *testing.T) {
 	seen := map[string]int{}
 	for _, line := range strings.Split(string(text), "\n") {
 		cells := strings.Split(strings.Trim(line, "| "), " | ")
-		number := regexp.MustCompile(`^[TG]\d+$`).FindString(cells[0])
+		number := regexp.MustCompile(`^[BGT]\d+$`).FindString(cells[0])
 		if number == "" {
 			continue
 		}
@@ -230,6 +230,9 @@ func promises() (numbers []string) {
 	}
 	for i := range 5 {
 		numbers = append(numbers, fmt.Sprint("G", i+1))
+	}
+	for i := range 2 {
+		numbers = append(numbers, fmt.Sprint("B", i+1))
 	}
 	return numbers
 }

@@ -53,6 +53,9 @@ type core struct {
 	exited bool  // an init called runtime.Goexit
 	err    error // of init when it failed, and of the hooks at the end
 
+	// estate is what the Thread owns, nil until there is something. The Thread's.
+	estate *estate
+
 	// stage is how far the Thread has come, for waits to be over. Written by the
 	// Thread only, upwards: starting, serving, ended. Read by the ring check.
 	stage prim.Word

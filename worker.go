@@ -167,11 +167,13 @@ func (w *worker) loop() {
 		w.runs += uint64(n)
 		w.run(job{task: t})
 	}
+	w.releaseAll()
 	for w.step > 0 {
 		w.step--
 		if h := w.hooks[w.step]; h.teardown {
 			w.run(job{hook: h.f})
 		}
+		w.releaseAll()
 	}
 	w.sweep()
 	w.unlimited()
@@ -179,6 +181,13 @@ func (w *worker) loop() {
 	w.finished = true
 	w.id.ended.Store(true)
 	w.stage.Store(ended)
+}
+
+// releaseAll releases what the Thread owns, newest first.
+func (w *worker) releaseAll() {
+	for e := w.newest(); e != nil; e = w.newest() {
+		w.run(job{hook: e.release})
+	}
 }
 
 // run calls user code and handles its end. It does not return when that code
@@ -232,7 +241,7 @@ func (w *worker) end(j job, how inbox.End) {
 	case j.hook != nil:
 		w.endHook(how, pe)
 	case pe != nil:
-		crash(fmt.Errorf("ste: the error handler of %v panicked: %w", tagOf(w.id), pe))
+		crash(handlerPanicked(w.core, pe))
 	}
 }
 
@@ -297,6 +306,23 @@ func (c *core) report(err error) {
 		return
 	}
 	go c.handler(err)
+}
+
+// tell gives an error that nobody can receive to the error handler, on the
+// Thread, or to slog without one.
+func (c *core) tell(err error) {
+	if c.handler == nil {
+		c.report(err)
+		return
+	}
+	herr := c.contain("the error handler", func() error { c.handler(err); return nil })
+	if pe, ok := herr.(*PanicError); ok {
+		crash(handlerPanicked(c, pe))
+	}
+}
+
+func handlerPanicked(c *core, pe *PanicError) error {
+	return fmt.Errorf("ste: the error handler of %v panicked: %w", tagOf(c.id), pe)
 }
 
 // crash ends the process with err as a panic that nothing can recover, not even

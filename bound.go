@@ -1,0 +1,258 @@
+package ste
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/ste-go/ste/internal/opaque"
+	"github.com/ste-go/ste/internal/prim"
+)
+
+// A Bound is a value that lives and dies on a Thread: a handle of a C library
+// with its destructor, a GL object, a device. It is opened, used and closed
+// there and nowhere else, and closed exactly once: by Close, when its Thread
+// closes, or, when nobody holds the Bound any more, by a task that the runtime
+// queues on the Thread. The garbage collector's own goroutine never runs close.
+//
+// Make one with Bind; the methods of the zero Bound panic. All methods may be
+// called from any goroutine at any time. A Bound must not be copied. It keeps
+// its Thread alive.
+//
+// A Bound in use stays alive until the use has ended. One whose close refers to
+// the Bound itself is never garbage: Close it. In a testing/synctest bubble
+// nothing is closed because it is garbage, but by Close and by its Thread's.
+type Bound[T any] struct {
+	_      noCopy
+	thread *Thread
+	core   opaque.Ref[bound[T]]
+}
+
+// A bound is the Bound without the handle that users hold, so that it can be
+// noticed when nobody does.
+type bound[T any] struct {
+	owner *core
+	close func(T) error
+	// The Thread's: what follows is only touched there, but for what is closed.
+	v      T
+	uses   int  // how many nested uses are running
+	leave  bool // close when the last of them has returned
+	estate estate
+
+	closers prim.Count    // calls of Close that wait for the end
+	closed  prim.Flag     // set by the Thread as the closing begins: no use starts any more
+	over    prim.Flag     // set by the Thread before it closes done
+	err     error         // of close; written before over is set
+	done    chan struct{} // closed when close has ended; made on the Thread
+}
+
+// Bind runs open on the Thread and returns a Bound of its result, whose close
+// will run there, once. On the Thread itself open runs at once, in place. If open
+// fails there is no Bound, close does not run, and Bind returns open's error; else
+// its errors are those of Submit. A panic or Goexit of open ends Bind as it ends
+// Submit.
+//
+// close should not wait for other Threads that may wait for this one. Its error,
+// or its panic as a *PanicError, is what Close returns.
+func Bind[T any](t *Thread, open func() (T, error), close func(T) error) (*Bound[T], error) {
+	c := t.must("Bind")
+	if open == nil {
+		panic(nilArgument("Bind", "open func"))
+	}
+	if close == nil {
+		panic(nilArgument("Bind", "close func"))
+	}
+	b, err := Call(t, func() (*bound[T], error) {
+		v, err := open()
+		if err != nil {
+			return nil, err
+		}
+		b := &bound[T]{owner: c, close: close, v: v, done: make(chan struct{})}
+		c.own(&b.estate, b.release)
+		return b, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	h := &Bound[T]{thread: t, core: opaque.To(b)}
+	if !c.bubbled && !prim.Exploring {
+		runtime.AddCleanup(h, (*bound[T]).collected, b)
+	}
+	return h, nil
+}
+
+// must returns the core, or panics for a nil or zero Bound (T8).
+func (b *Bound[T]) must(call string) *bound[T] {
+	if b == nil {
+		panic("ste: " + call + " of a nil Bound; did Bind return an error?")
+	}
+	c := b.core.Get()
+	if c == nil {
+		panic("ste: " + call + " of the zero Bound; make Bounds with Bind")
+	}
+	return c
+}
+
+// Thread returns the Thread on which the value lives.
+func (b *Bound[T]) Thread() *Thread {
+	b.must("Thread")
+	return b.thread
+}
+
+// Do runs f with the value on the Thread and waits; it returns f's error. Once the
+// Bound is closed, Do returns ErrClosed and f does not run. The other errors, the
+// order, panics and Goexit are those of Submit; on the Thread itself f runs at
+// once, in place. f must not keep the value.
+func (b *Bound[T]) Do(f func(T) error) error {
+	b.must("Do")
+	if f == nil {
+		panic(nilArgument("Do", "func"))
+	}
+	_, err := Use(b, func(v T) (struct{}, error) { return struct{}{}, f(v) })
+	return err
+}
+
+// Use is Do for an f with a result.
+func Use[T, R any](b *Bound[T], f func(T) (R, error)) (R, error) {
+	c := b.must("Use")
+	if f == nil {
+		panic(nilArgument("Use", "func"))
+	}
+	r, err := Call(b.thread, func() (r R, err error) {
+		if !c.enter() {
+			return r, ErrClosed
+		}
+		defer c.exit()
+		return f(c.v)
+	})
+	runtime.KeepAlive(b)
+	return r, err
+}
+
+// Post queues f with the value and does not wait. Its errors are those of
+// Thread.Post, and ErrClosed once the Bound is closed. If the Bound is closed
+// before f's turn has come, f does not run.
+func (b *Bound[T]) Post(f func(T)) error {
+	c := b.must("Post")
+	if f == nil {
+		panic(nilArgument("Post", "func"))
+	}
+	if c.closed.Load() {
+		return ErrClosed
+	}
+	return b.thread.Post(func() {
+		if c.enter() {
+			defer c.exit()
+			f(c.v)
+		}
+		runtime.KeepAlive(b)
+	})
+}
+
+// enter begins a use unless the Bound is closed.
+func (b *bound[T]) enter() bool {
+	if b.closed.Load() {
+		return false
+	}
+	b.uses++
+	return true
+}
+
+// exit ends it, however that was.
+func (b *bound[T]) exit() {
+	b.uses--
+	if b.uses == 0 && b.leave {
+		b.leave = false
+		b.finish(false)
+	}
+}
+
+// Close runs close on the Thread, once, and returns its error; every Close
+// returns the same. From elsewhere, uses accepted before still run, and Close
+// waits for all that; where the wait would close a ring of Threads it starts the
+// closing and returns an error that wraps ErrDeadlock. On the Thread, close runs
+// at once, and uses that are queued get ErrClosed. There are two cases in which
+// Close does not wait for the end but returns nil: inside a use of the same Bound
+// close runs when the outermost use returns, and inside close itself. An error
+// that no Close can receive any more goes to the error handler and, without one,
+// to slog.
+func (b *Bound[T]) Close() error {
+	c := b.must("Close")
+	from := currentIdentity()
+	if from == c.owner.id {
+		err := c.closeHere(true)
+		runtime.KeepAlive(b)
+		return err
+	}
+	if !c.over.Load() {
+		c.closers.Add(1)
+		err := enterWaitIf(from, c.owner.id, c, func() error { c.order(); return nil })
+		if err != nil {
+			c.closers.Add(-1)
+			c.order()
+			return err
+		}
+		defer leaveWait(from)
+		prim.Await(c.done)
+	}
+	runtime.KeepAlive(b)
+	return c.err
+}
+
+// Over reports whether a wait for the closing has ended.
+func (b *bound[T]) Over() bool { return b.over.Load() }
+
+// order queues the closing behind all uses accepted before. That takes two
+// steps: a posted task joins those posted before it and may come before a lone
+// caller's, but what is posted by a task comes after all that had come in when
+// the task began. A Thread that is closing refuses, and releases the Bound itself.
+func (b *bound[T]) order() {
+	_ = b.owner.post(func() {
+		_ = b.owner.post(b.closeUnheard, nil, false)
+	}, nil, false)
+}
+
+// collected is the cleanup of a Bound that nobody holds any more. It runs on a
+// goroutine of the runtime and must not wait.
+func (b *bound[T]) collected() {
+	if !b.closed.Load() {
+		_ = b.owner.post(b.closeUnheard, nil, false)
+	}
+}
+
+// closeUnheard is closeHere as a task of its own.
+func (b *bound[T]) closeUnheard() { b.closeHere(false) }
+
+// closeHere closes the value, or sees to it that the outermost use does. taken
+// says that the caller hands the error on. On the Thread.
+func (b *bound[T]) closeHere(taken bool) error {
+	if b.uses > 0 {
+		b.leave = true
+		b.closed.Store(true)
+		return nil
+	}
+	return b.finish(taken)
+}
+
+// release closes what is still open when the Thread ends.
+func (b *bound[T]) release() error { return b.finish(true) }
+
+// finish closes the value unless that has begun already, and returns close's
+// error. On the Thread, outside of all uses.
+func (b *bound[T]) finish(taken bool) error {
+	c := b.owner
+	if !b.estate.owned() {
+		return b.err // nil inside of close
+	}
+	b.closed.Store(true)
+	b.estate.disown()
+	v, f := b.v, b.close
+	var zero T
+	b.v, b.close = zero, nil // T7
+	b.err = c.contain("the close of a Bound", func() error { return f(v) })
+	b.over.Store(true)
+	prim.Close(b.done)
+	if b.err != nil && !taken && b.closers.Load() == 0 {
+		c.tell(fmt.Errorf("ste: the close of a Bound on %v: %w", tagOf(c.id), b.err))
+	}
+	return b.err
+}

@@ -74,7 +74,7 @@ func Bind[T any](t *Thread, open func() (T, error), close func(T) error) (*Bound
 		return nil, err
 	}
 	h := &Bound[T]{thread: t, core: opaque.To(b)}
-	if !c.bubbled && !prim.Exploring {
+	if !c.inbox.Bubbled() && !prim.Exploring {
 		runtime.AddCleanup(h, (*bound[T]).collected, b)
 	}
 	return h, nil

@@ -58,7 +58,7 @@ func Async[T any](t *Thread, f func() (T, error)) (*Future[T], error) {
 		panic(nilArgument("Async", "func"))
 	}
 	fu := &Future[T]{core: c, f: f, done: make(chan struct{})}
-	if !c.bubbled && bubble.Here() {
+	if !c.inbox.Bubbled() && bubble.Here() {
 		gate := new(prim.Mutex)
 		gate.Lock()
 		fu.gate = gate
@@ -96,7 +96,7 @@ func (f *result[T]) Finish(end inbox.End, err error) {
 	}
 	f.over.Store(true)
 	f.mu.Unlock()
-	if f.lost != nil && !f.core.bubbled && !prim.Exploring {
+	if f.lost != nil && !f.core.inbox.Bubbled() && !prim.Exploring {
 		runtime.AddCleanup((*Future[T])(f), f.core.collected, f.lost)
 	}
 	if f.gate != nil {

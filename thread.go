@@ -47,17 +47,15 @@ type core struct {
 	ready   chan struct{} // closed by the Thread when all inits have succeeded; nil if there are none
 	done    chan struct{} // closed by the last code the Thread runs
 
-	bubbled bool // made inside a synctest bubble
-
 	// Written by the Thread before it closes done, read after that.
-	exited bool  // an init called runtime.Goexit
-	err    error // of init when it failed, and of the hooks at the end
+	err error // of init when it failed, and of the hooks at the end
 
 	// estate is what the Thread owns, nil until there is something. The Thread's.
 	estate *estate
 
 	// stage is how far the Thread has come, for waits to be over. Written by the
-	// Thread only, upwards: starting, serving, ended. Read by the ring check.
+	// Thread only, upwards: starting, serving, ended or exited. Read by the ring
+	// check, by New and by the cleanup of a forgotten Thread.
 	stage prim.Word
 
 	// told turns true once somebody has received err. Written by Close,
@@ -83,6 +81,7 @@ const (
 	starting uint32 = iota
 	serving
 	ended
+	exited // ended, since an init called runtime.Goexit
 )
 
 // until is a wait for a Thread to reach a stage.
@@ -115,7 +114,6 @@ func New(opts ...Option) (*Thread, error) {
 		inbox:   inbox.New(inbox.Config{Limit: cfg.limit, Bubbled: bubbled, Wait: waits[cfg.wait]}),
 		hooks:   cfg.hooks,
 		handler: cfg.handler,
-		bubbled: bubbled,
 		done:    make(chan struct{}),
 	}
 	if cfg.waits() {
@@ -141,7 +139,7 @@ func New(opts ...Option) (*Thread, error) {
 		return t, nil // also if an init has closed the Thread: it was made all the same
 	}
 	c.told.Store(true)
-	if c.exited {
+	if c.stage.Load() == exited {
 		c.report(c.err)
 		runtime.Goexit()
 	}
@@ -244,7 +242,7 @@ func (c *core) limit(ctx context.Context) {
 	}
 	stop := prim.AfterFunc(ctx, func() {
 		c.doomed.Store(true)
-		if !c.bubbled { // whoever ends ctx may be outside of the bubble
+		if !c.inbox.Bubbled() { // whoever ends ctx may be outside of the bubble
 			c.inbox.Drop(ErrClosed)
 		}
 	})
@@ -274,7 +272,7 @@ func (c *core) unlimited() {
 func (c *core) forget() {
 	c.forgotten.Store(true)
 	c.inbox.Close()
-	if c.stage.Load() == ended {
+	if c.stage.Load() >= ended {
 		c.lastWords()
 	}
 }

@@ -35,6 +35,7 @@ type worker struct {
 	errs     []error     // of hooks
 	up       bool        // all inits have succeeded
 	failed   bool        // an init has not
+	exited   bool        // since it called runtime.Goexit
 	down     bool        // the queue is closed and empty
 	finished bool        // the last hook has ended
 	after    inbox.After // how the last task ended
@@ -180,7 +181,11 @@ func (w *worker) loop() {
 	w.err = join(w.errs)
 	w.finished = true
 	w.id.ended.Store(true)
-	w.stage.Store(ended)
+	if w.exited {
+		w.stage.Store(exited)
+	} else {
+		w.stage.Store(ended)
+	}
 }
 
 // releaseAll releases what the Thread owns, newest first.

@@ -108,6 +108,9 @@ func New(c Config) *Inbox {
 	return q
 }
 
+// Bubbled reports whether the Inbox was made in a synctest bubble.
+func (q *Inbox) Bubbled() bool { return q.bubbled }
+
 // Limited reports whether counted Tasks are limited.
 func (q *Inbox) Limited() bool { return q.limit > 0 }
 

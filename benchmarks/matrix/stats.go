@@ -22,10 +22,6 @@ func (r ratios) median() float64 {
 	return s[len(s)/2]
 }
 
-// middle is the median of what is no ratio and may be negative: the upper of the
-// two in the middle.
-func (r ratios) middle() float64 { return slices.Sorted(slices.Values(r))[len(r)/2] }
-
 // geomean is steadier than the median where the rounds fall into two heaps.
 func (r ratios) geomean() float64 {
 	if len(r) == 0 {

@@ -22,7 +22,8 @@
 //
 // A [Tagged] holds a value that opens only on the Thread that made it. A [Tag]
 // is the identity of a Thread; [Current] tells which Thread the code is on. A
-// [Bound] is a value that is opened, used and closed on its Thread, once.
+// [Bound] is a value that is opened, used and closed on its Thread, once. A
+// [Timer] is work that a Thread does at a time, or again and again.
 //
 // # On the Thread
 //
@@ -46,7 +47,7 @@
 // # The life of a Thread
 //
 // New returns when the inits (WithInit) have run. Close refuses further work,
-// runs what was accepted, closes the Bounds that are left newest first, runs the
+// runs what was accepted, drops the timers that are not due, closes the Bounds that are left newest first, runs the
 // teardowns (WithTeardown) newest first and ends the OS thread. The OS thread is never replaced and never used for
 // anything else afterwards, so whatever the closures did to it (name,
 // namespace, working directory, credentials, priority) goes with it.

@@ -314,6 +314,50 @@ func ExampleBind() {
 	// ste: closed
 }
 
+func ExampleThread_AfterFunc() {
+	t, err := ste.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer t.Close()
+
+	done := make(chan struct{})
+	_, err = t.AfterFunc(time.Millisecond, func() {
+		fmt.Println("on the Thread:", t.OnThread())
+		close(done)
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	<-done
+	// Output: on the Thread: true
+}
+
+func ExampleThread_Every() {
+	t, err := ste.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer t.Close()
+
+	ticks := make(chan ste.Tick, 1)
+	every, err := t.Every(time.Millisecond, func(k ste.Tick) {
+		select {
+		case ticks <- k:
+		default:
+		}
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	k := <-ticks
+	fmt.Println("late:", k.Start.Sub(k.Due) >= 0)
+	fmt.Println("stopped:", every.Stop(), every.Stop())
+	// Output:
+	// late: true
+	// stopped: true false
+}
+
 func ExampleCurrent() {
 	t, err := ste.New(ste.WithName("gl"))
 	if err != nil {

@@ -190,10 +190,11 @@ func (c *core) lose(pe *PanicError) *claim {
 	cl := &claim{pe: pe}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.unclaimed == nil {
-		c.unclaimed = make(map[*claim]struct{})
+	r := c.seldom()
+	if r.unclaimed == nil {
+		r.unclaimed = make(map[*claim]struct{})
 	}
-	c.unclaimed[cl] = struct{}{}
+	r.unclaimed[cl] = struct{}{}
 	return cl
 }
 
@@ -201,7 +202,7 @@ func (c *core) lose(pe *PanicError) *claim {
 func (c *core) claimed(cl *claim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.unclaimed, cl)
+	delete(c.rare.unclaimed, cl)
 }
 
 // collected is the cleanup of a Future: nobody can wait for it any more. It runs
@@ -225,10 +226,12 @@ func (w *worker) sweep() {
 	for {
 		w.mu.Lock()
 		var cl *claim
-		for cl = range w.unclaimed {
-			break
+		if w.rare != nil {
+			for cl = range w.rare.unclaimed {
+				break
+			}
+			delete(w.rare.unclaimed, cl)
 		}
-		delete(w.unclaimed, cl)
 		w.mu.Unlock()
 		if cl == nil {
 			return

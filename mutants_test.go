@@ -25,7 +25,7 @@ type mutant struct {
 
 var mutants = []mutant{
 	{"the worker sleeps without a second look at the lane", "internal/inbox/inbox.go",
-		"return !q.offered() || !q.head.CompareAndSwap(asleep, nil)", "return true",
+		"return !q.offered() && q.until", "return q.until",
 		"one caller/park", 1},
 	{"the worker sleeps without a second look at the list", "internal/inbox/inbox.go",
 		"if q.first != nil || !q.head.CompareAndSwap(nil, asleep) {", "if !q.head.CompareAndSwap(nil, asleep) {",
@@ -97,6 +97,18 @@ var mutants = []mutant{
 	{"the wait for a Bound's close is not recorded", "bound.go",
 		"err := enterWaitIf(from, c.owner.id, c, func() error { c.order(); return nil })", "err := error(nil)\n\t\tc.order()",
 		"ring with a Bound/park", 1},
+	{"a timer does not wake the Thread", "internal/inbox/inbox.go",
+		"if q.head.Load() == asleep && q.head.CompareAndSwap(asleep, nil) {", "if false {",
+		"timers/park", 2},
+	{"the worker sleeps without a second look at its timers", "internal/inbox/inbox.go",
+		"!q.offered() && q.until.Load() == until", "!q.offered()",
+		"timers/park", 2},
+	{"the mark of sleep stays when a timer is due", "internal/inbox/inbox.go",
+		"until) && !q.head.CompareAndSwap(asleep, nil) {", "until) && false {",
+		"timers/park", 2},
+	{"Stop takes no lock", "timer.go",
+		"c.mu.Lock()\n\tdefer c.mu.Unlock()\n\tif tm.thread == nil {", "if tm.thread == nil {",
+		"Stop/park", 2},
 }
 
 var runsOf = regexp.MustCompile(`(?m)^\s*(?:\S+:\d+: )?run (\d+): (.*)$`)

@@ -71,10 +71,23 @@ type core struct {
 	// what is queued.
 	doomed prim.Flag
 
-	mu prim.Mutex
-	// Guarded by mu.
+	mu   prim.Mutex
+	rare *rare // guarded by mu; nil until there is something
+}
+
+// rare is what few Threads need. All of it is guarded by core.mu.
+type rare struct {
 	unclaimed map[*claim]struct{} // panics of Async tasks that no Wait has taken
 	unlimit   func()              // stops what Shutdowns that did not wait have set up; may be nil
+	timers    timers
+}
+
+// seldom returns what few Threads need. The caller holds mu.
+func (c *core) seldom() *rare {
+	if c.rare == nil {
+		c.rare = new(rare)
+	}
+	return c.rare
 }
 
 const (
@@ -248,8 +261,9 @@ func (c *core) limit(ctx context.Context) {
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	earlier := c.unlimit
-	c.unlimit = func() {
+	r := c.seldom()
+	earlier := r.unlimit
+	r.unlimit = func() {
 		stop()
 		if earlier != nil {
 			earlier()
@@ -261,9 +275,9 @@ func (c *core) limit(ctx context.Context) {
 func (c *core) unlimited() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.unlimit != nil {
-		c.unlimit()
-		c.unlimit = nil
+	if r := c.rare; r != nil && r.unlimit != nil {
+		r.unlimit()
+		r.unlimit = nil
 	}
 }
 

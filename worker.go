@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"math"
 	"runtime"
 	"runtime/pprof"
 
@@ -36,19 +37,28 @@ type worker struct {
 	up       bool        // all inits have succeeded
 	failed   bool        // an init has not
 	exited   bool        // since it called runtime.Goexit
+	yields   bool        // due timers have had their turn
 	down     bool        // the queue is closed and empty
 	finished bool        // the last hook has ended
 	after    inbox.After // how the last task ended
 }
 
-// A job is one call of user code. At most one of its fields is set.
+// A job is one call of user code. The zero job is none.
 type job struct {
-	task    *inbox.Task
-	hook    func() error
-	handler func() // a call of the error handler
+	kind jobKind
+	task *inbox.Task  // of a task
+	f    func() error // of everything else
 }
 
-func (j job) none() bool { return j.task == nil && j.hook == nil && j.handler == nil }
+type jobKind uint8
+
+const (
+	noJob jobKind = iota
+	aTask
+	aHook
+	aTimer
+	aHandler
+)
 
 // resume is what a coroutine panics with while runtime.Goexit unwinds it, so
 // that iter.Pull hands a panic and not the Goexit to the locked goroutine.
@@ -110,11 +120,11 @@ func (w *worker) coroutine(func(struct{}) bool) {
 	defer func() {
 		w.repair()
 		w.id.forget()
-		if !w.job.none() {
+		if w.job.kind != noJob {
 			panic(resume{})
 		}
 	}()
-	if j := w.job; !j.none() {
+	if j := w.job; j.kind != noJob {
 		if w.panicked != nil {
 			w.end(j, inbox.Panicked) // in a deferred call, while Goexit unwound
 		} else {
@@ -131,7 +141,7 @@ func (w *worker) loop() {
 		h := w.hooks[w.step]
 		w.step++
 		if !h.teardown {
-			w.run(job{hook: h.f})
+			w.run(job{kind: aHook, f: h.f})
 		}
 	}
 	if !w.up && !w.failed {
@@ -152,27 +162,36 @@ func (w *worker) loop() {
 		if w.since >= settleEvery {
 			w.settle() // here, and not when a caller waits for the next task
 		}
-		t, slept := w.inbox.Next(w.after)
+		if w.inbox.Until() != inbox.Never && w.inbox.Closed() {
+			w.dropTimers(prim.Now())
+		}
+		t, slept, end := w.inbox.Next(w.after, w.yields)
 		if slept {
 			w.check()
 		}
-		if t == nil {
+		if end {
 			w.down = true
 			break
 		}
+		if t == nil {
+			w.tick()
+			continue
+		}
+		w.yields = false
 		n := t.Weight()
 		if w.since+n > settleEvery {
 			w.settle()
 		}
 		w.since += n
 		w.runs += uint64(n)
-		w.run(job{task: t})
+		w.run(job{kind: aTask, task: t})
 	}
+	w.dropTimers(math.MinInt64)
 	w.releaseAll()
 	for w.step > 0 {
 		w.step--
 		if h := w.hooks[w.step]; h.teardown {
-			w.run(job{hook: h.f})
+			w.run(job{kind: aHook, f: h.f})
 		}
 		w.releaseAll()
 	}
@@ -191,7 +210,7 @@ func (w *worker) loop() {
 // releaseAll releases what the Thread owns, newest first.
 func (w *worker) releaseAll() {
 	for e := w.newest(); e != nil; e = w.newest() {
-		w.run(job{hook: e.release})
+		w.run(job{kind: aHook, f: e.release})
 	}
 }
 
@@ -224,13 +243,10 @@ func (w *worker) protect(j job) (returned bool) {
 			w.panicked = newPanicError(tagOf(w.id), v)
 		}
 	}()
-	switch {
-	case j.task != nil:
+	if j.kind == aTask {
 		j.task.Func()()
-	case j.hook != nil:
-		w.hookErr = j.hook()
-	default:
-		j.handler()
+	} else {
+		w.hookErr = j.f()
 	}
 	return true
 }
@@ -241,10 +257,12 @@ func (w *worker) end(j job, how inbox.End) {
 	pe := w.panicked
 	w.job, w.panicked = job{}, nil
 	switch {
-	case j.task != nil:
+	case j.kind == aTask:
 		w.endTask(j.task, how, pe)
-	case j.hook != nil:
+	case j.kind == aHook:
 		w.endHook(how, pe)
+	case pe != nil && j.kind == aTimer:
+		w.handle(pe)
 	case pe != nil:
 		crash(handlerPanicked(w.core, pe))
 	}
@@ -297,7 +315,7 @@ func (w *worker) handle(pe *PanicError) {
 	if w.handler == nil {
 		crash(pe)
 	}
-	w.run(job{handler: func() { w.handler(pe) }})
+	w.run(job{kind: aHandler, f: func() error { w.handler(pe); return nil }})
 }
 
 // report gives an error to the error handler when the Thread has ended, or to

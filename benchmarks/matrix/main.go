@@ -23,6 +23,7 @@ import (
 // flags are what the command line says.
 type flags struct {
 	quick, json bool
+	jitter      bool
 	pictures    string         // a folder
 	cells       *regexp.Regexp // nil for all
 	who         []contestant   // the strategies
@@ -35,6 +36,7 @@ func parse(args []string, help io.Writer) (flags, error) {
 	set.SetOutput(io.Discard) // an error is told once, by main
 	set.BoolVar(&f.quick, "quick", false, "measure for a minute only, for CI")
 	set.BoolVar(&f.json, "json", false, "print JSON")
+	set.BoolVar(&f.jitter, "jitter", false, "measure how late ticks are, in 4 minutes, and nothing else")
 	set.StringVar(&f.pictures, "pictures", "", "write pictures into this `folder`")
 	cells := set.String("cells", "", "measure only cells whose name matches this `regexp`, as in procs=2/busy=0/gc=quiet/gap=none/callers=1, and nothing else")
 	wait := set.String("wait", "", "comma-separated `list` of wait strategies: adaptive, park, spin (default all)")
@@ -158,6 +160,9 @@ func run(ctx context.Context, args []string) error {
 		if err := os.MkdirAll(f.pictures, 0o777); err != nil {
 			return fmt.Errorf("-pictures: %w", err)
 		}
+	}
+	if f.jitter {
+		return jitter(ctx, f, os.Stdout)
 	}
 	r := &report{Machine: thisMachine(), Quick: f.quick}
 	steps, err := r.steps(ctx, f)

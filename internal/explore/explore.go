@@ -80,6 +80,13 @@ func Now() int64 {
 	return 0
 }
 
+// Advance sets the clock to at, if that is later.
+func Advance(at int64) {
+	if r := active; r != nil {
+		r.clock = max(r.clock, at)
+	}
+}
+
 // Point begins the calling goroutine's next step, what, which can be taken when
 // ready (nil for always) says so. It returns when it is that goroutine's turn.
 func Point(kind Kind, what string, ready func() bool) {

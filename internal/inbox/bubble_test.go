@@ -18,7 +18,7 @@ func TestNoSpinInBubble(t *testing.T) {
 	ended := make(chan struct{})
 	time.AfterFunc(200*time.Millisecond, func() {
 		defer close(ended)
-		taken, _ := q.Next(Seen)
+		taken, _, _ := q.Next(Seen, false)
 		taken.Finish(Returned, nil)
 	})
 	synctest.Test(t, func(t *testing.T) {

@@ -13,6 +13,8 @@
 package inbox
 
 import (
+	"math"
+
 	"github.com/ste-go/ste/internal/bubble"
 	"github.com/ste-go/ste/internal/prim"
 )
@@ -48,7 +50,7 @@ type Inbox struct {
 	//
 	//	nil, asleep or a Task -> a new Task   Put
 	//	nil -> asleep                         worker, in doze, under mu
-	//	asleep -> nil                         offer
+	//	asleep -> nil                         offer; WakeAt
 	//	asleep -> nil                         worker, in doze, under mu
 	//	a Task -> nil                         grab, under mu
 	//	anything -> closed                    Close, under mu, once
@@ -56,8 +58,9 @@ type Inbox struct {
 	// Put's exchange publishes the Task; whoever but the worker replaces asleep
 	// rings the bell.
 	head  prim.Pointer[Task]
-	posts posts // beside head, which each Post reads
-	_     [line - 48]byte
+	posts posts      // beside head, which each Post reads
+	alarm prim.Alarm // the worker's
+	_     [line - 56]byte
 
 	mu prim.Mutex
 	// Guarded by mu: what flush has taken over, oldest first.
@@ -69,7 +72,10 @@ type Inbox struct {
 	running *Task
 	// free are empty batches or nil. Put there by the worker, taken by posters.
 	free [2]prim.Pointer[Task]
-	_    [line - 56]byte
+	// until is when the worker has something to do though nothing comes in, on
+	// prim's clock. Written by WakeAt; read by the worker, again after it has
+	// marked itself asleep.
+	until prim.Count
 
 	pool     pool
 	courtesy courtesy
@@ -104,12 +110,37 @@ func New(c Config) *Inbox {
 		c.Wait = Park // a bubble's clock stands still while somebody spins
 	}
 	q.pace.init(c.Wait)
+	q.until.Store(Never)
 	q.courtesy.begin()
 	return q
 }
 
 // Bubbled reports whether the Inbox was made in a synctest bubble.
 func (q *Inbox) Bubbled() bool { return q.bubbled }
+
+// Never is later than any time.
+const Never = math.MaxInt64
+
+// WakeAt says that Next must return at a time, instead of when was said before.
+// Calls must not overlap.
+func (q *Inbox) WakeAt(at int64) {
+	if at == q.until.Load() {
+		return
+	}
+	q.until.Store(at)
+	if q.head.Load() == asleep && q.head.CompareAndSwap(asleep, nil) {
+		q.bell.Ring()
+	}
+}
+
+// Until is what WakeAt said last.
+func (q *Inbox) Until() int64 { return q.until.Load() }
+
+// due reports whether that time has come.
+func (q *Inbox) due() bool {
+	at := q.until.Load()
+	return at != Never && prim.Now() >= at
+}
 
 // Limited reports whether counted Tasks are limited.
 func (q *Inbox) Limited() bool { return q.limit > 0 }
@@ -340,18 +371,22 @@ func (q *Inbox) Cancel(t *Task) bool {
 	return true
 }
 
-// Next takes the oldest Task out, waiting until there is one. It returns nil
-// once the Inbox is closed and empty. after says how the last Task ended, slept
-// that the worker slept. Only the worker may call it.
-func (q *Inbox) Next(after After) (t *Task, slept bool) {
+// Next takes the oldest Task out, waiting until there is one. It returns nil and
+// end once the Inbox is closed and empty, and nil alone when the time has come
+// that WakeAt gave; with yields only if no Task is queued. after says how the last
+// Task ended, slept that the worker slept. Only the worker may call it.
+func (q *Inbox) Next(after After, yields bool) (t *Task, slept, end bool) {
 	for {
+		if !yields && q.due() {
+			return nil, slept, false
+		}
 		if t = q.rest(); t != nil {
-			return t, slept
+			return t, slept, false
 		}
 		q.mu.Lock()
 		q.finish()
 		t = q.pop()
-		end := t == nil && q.head.Load() == closed
+		end = t == nil && q.head.Load() == closed && !q.due()
 		if t != nil && t.batch != nil {
 			q.begin(t)
 			q.mu.Unlock()
@@ -359,15 +394,16 @@ func (q *Inbox) Next(after After) (t *Task, slept bool) {
 		}
 		q.mu.Unlock()
 		if t != nil || end {
-			return t, slept
+			return t, slept, end
 		}
-		if q.watch(after) {
+		yields = false
+		if q.due() || q.watch(after) {
 			continue
 		}
 		q.pool.shed()
 		from := q.pace.sleep(&q.vigil, after)
-		if q.doze() {
-			q.bell.Wait()
+		if until := q.until.Load(); q.doze(until) {
+			q.wait(until)
 			q.pace.wake(&q.vigil, after, from)
 			slept, after = true, Seen
 		}
@@ -379,14 +415,24 @@ func (q *Inbox) Next(after After) (t *Task, slept bool) {
 //
 // Either asleep comes first and Put or Close sees it and rings, or they were
 // first and what came in is seen here: on head, in a lane or, if a Cancel has
-// taken it over meanwhile, on the list.
-func (q *Inbox) doze() bool {
+// taken it over meanwhile, on the list. So it is with WakeAt and until.
+func (q *Inbox) doze(until int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.first != nil || !q.head.CompareAndSwap(nil, asleep) {
 		return false
 	}
-	return !q.offered() || !q.head.CompareAndSwap(asleep, nil)
+	return !q.offered() && q.until.Load() == until || !q.head.CompareAndSwap(asleep, nil)
+}
+
+// wait sleeps until the bell rings or until has come. Only the worker may call
+// it, after doze.
+func (q *Inbox) wait(until int64) {
+	if until == Never {
+		q.bell.Wait()
+	} else if !q.bell.WaitUntil(&q.alarm, until) && !q.head.CompareAndSwap(asleep, nil) {
+		q.bell.Wait() // whoever was quicker rings
+	}
 }
 
 // pop takes the oldest Task out, or returns nil. The caller holds mu.

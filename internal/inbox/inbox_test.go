@@ -34,13 +34,13 @@ func TestOrderAndCancel(t *testing.T) {
 		require.False(t, q.Cancel(tasks[i]), "twice")
 	}
 	for _, i := range []int{1, 2, 3, 6, 7, 8} {
-		got, slept := q.Next(Seen)
+		got, slept, _ := q.Next(Seen, false)
 		require.Same(t, tasks[i], got)
 		require.False(t, slept)
 		require.False(t, q.Cancel(got), "taken")
 	}
 	q.Close()
-	got, _ := q.Next(Seen)
+	got, _, _ := q.Next(Seen, false)
 	require.Nil(t, got)
 }
 
@@ -54,7 +54,7 @@ func TestLimitAndClose(t *testing.T) {
 	require.Equal(t, Full, q.Put(c, nop))
 	require.True(t, q.Cancel(a))
 	require.Equal(t, Accepted, q.Put(c, nop))
-	q.Next(Seen)
+	q.Next(Seen, false)
 	require.Equal(t, Accepted, q.Put(a, nop))
 	require.True(t, q.Close())
 	require.False(t, q.Close())
@@ -111,7 +111,7 @@ func TestHammer(t *testing.T) {
 	go func() {
 		defer close(done)
 		for {
-			task, _ := q.Next(Seen)
+			task, _, _ := q.Next(Seen, false)
 			if task == nil {
 				return
 			}
@@ -181,7 +181,7 @@ func TestIdleWorkerSheds(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		q.Next(Seen)
+		q.Next(Seen, false)
 	}()
 	for q.head.Load() != asleep {
 		runtime.Gosched()
@@ -199,7 +199,7 @@ func TestNothingKept(t *testing.T) {
 	task := q.Get(true)
 	require.Equal(t, Accepted, q.Put(task, func() {}))
 	require.True(t, task.park())
-	got, _ := q.Next(Seen)
+	got, _, _ := q.Next(Seen, false)
 	require.Same(t, task, got)
 	require.True(t, task.Finish(Returned, nil))
 	require.Nil(t, task.run)
@@ -207,7 +207,7 @@ func TestNothingKept(t *testing.T) {
 	for range 3 {
 		require.Equal(t, Accepted, q.Post(func() {}))
 	}
-	got, _ = q.Next(Seen) // the batch, in which the worker now hangs
+	got, _, _ = q.Next(Seen, false) // the batch, in which the worker now hangs
 	require.Equal(t, 3, q.Drop(nil))
 	for _, f := range got.fs {
 		require.Nil(t, f)

@@ -16,7 +16,7 @@ func work(q *Inbox) (ended chan struct{}) {
 		defer close(ended)
 		after := Seen
 		for {
-			t, _ := q.Next(after)
+			t, _, _ := q.Next(after, false)
 			if t == nil {
 				return
 			}
@@ -147,7 +147,7 @@ func TestLaneParked(t *testing.T) {
 		if drop {
 			require.Equal(t, 1, q.Drop(nil))
 		} else {
-			taken, _ := q.Next(Seen)
+			taken, _, _ := q.Next(Seen, false)
 			require.Same(t, task, taken)
 			taken.Func()()
 			require.True(t, taken.Finish(Returned, nil))

@@ -362,6 +362,8 @@ func (q *Inbox) watch(after After) bool {
 		}
 		now := prim.Now()
 		switch {
+		case now >= q.until.Load():
+			return true
 		case from == 0:
 			from = now
 		case now-from < patience:

@@ -13,7 +13,7 @@ type batch struct {
 	// the worker, and to drop from the first closure that drop claims.
 	fs []func()
 
-	chunk int // how many of fs one run calls; immutable
+	chunk int // how many of fs one run calls; the worker's
 
 	// claimed is how many of fs have been claimed, by the worker one by one and
 	// by drop all at once; it may pass len(fs).
@@ -71,7 +71,7 @@ func (q *Inbox) Post(f func()) Verdict {
 		t = q.free[1].Swap(nil)
 	}
 	if t == nil {
-		t = newBatch(q.bubbled)
+		t = newBatch()
 	}
 	did := q.push(t)
 	if did != refused {
@@ -87,11 +87,8 @@ func (q *Inbox) Post(f func()) Verdict {
 	return Accepted
 }
 
-func newBatch(bubbled bool) *Task {
-	t := &Task{batch: &batch{chunk: Chunk}, Posted: true}
-	if bubbled {
-		t.chunk = 1 // there only the worker itself may drop what is queued, in between
-	}
+func newBatch() *Task {
+	t := &Task{batch: new(batch), Posted: true}
 	t.run = t.batch.call
 	return t
 }
@@ -132,10 +129,17 @@ func (p *posts) seal() {
 // rest returns the batch that runs if there is something left of it. The worker
 // calls it.
 func (q *Inbox) rest() *Task {
-	if t := q.running; t != nil && t.claimed.Load() < int64(len(t.fs)) {
-		return t
+	t := q.running
+	if t == nil || t.claimed.Load() >= int64(len(t.fs)) {
+		return nil
 	}
-	return nil
+	// In a bubble only the worker itself may drop what is queued, in between; and
+	// with timers no more than one closure may come before them.
+	t.chunk = Chunk
+	if q.bubbled || q.until.Load() != Never {
+		t.chunk = 1
+	}
+	return t
 }
 
 // finish ends the batch that runs, of which nothing is left. The worker calls it,

@@ -11,7 +11,7 @@ func TestPostStaysBehindPut(t *testing.T) {
 	q := New(Config{})
 	ended := make(chan struct{})
 	go func() {
-		for task, _ := q.Next(Posted); task != nil; task, _ = q.Next(Posted) {
+		for task, _, _ := q.Next(Posted, false); task != nil; task, _, _ = q.Next(Posted, false) {
 			task.Func()()
 			task.Finish(Returned, nil)
 			q.Recycle(task)

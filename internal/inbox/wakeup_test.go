@@ -13,7 +13,7 @@ func TestCancelLosesNoTask(t *testing.T) {
 		var stop atomic.Bool
 		ended := make(chan struct{}, 2)
 		go func() {
-			for task, _ := q.Next(Seen); task != nil; task, _ = q.Next(Seen) {
+			for task, _, _ := q.Next(Seen, false); task != nil; task, _, _ = q.Next(Seen, false) {
 				task.Finish(Returned, nil)
 			}
 			ended <- struct{}{}

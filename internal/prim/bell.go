@@ -2,6 +2,8 @@
 
 package prim
 
+import "time"
+
 // A bell wakes the one goroutine that waits for it. One ring is remembered; who
 // rings makes sure that there are never two.
 //
@@ -27,6 +29,28 @@ func (b bell) WaitOr(done <-chan struct{}) bool {
 	case <-b.c:
 		return true
 	case <-done:
+		return false
+	}
+}
+
+// An alarm is a timer of the runtime's, used again. It belongs to the goroutine
+// that waits. The zero alarm is ready for use.
+type alarm struct{ t *time.Timer }
+
+// WaitUntil parks until somebody rings or the clock has come to at. It reports
+// whether somebody rang.
+func (b bell) WaitUntil(a *Alarm, at int64) bool {
+	d := time.Duration(at - Now())
+	if a.t == nil {
+		a.t = time.NewTimer(d)
+	} else {
+		a.t.Reset(d)
+	}
+	select {
+	case <-b.c:
+		a.t.Stop()
+		return true
+	case <-a.t.C:
 		return false
 	}
 }

@@ -166,6 +166,22 @@ func (b Bell) WaitOr(done <-chan struct{}) bool {
 	return true
 }
 
+// An Alarm ends a wait at a time.
+type Alarm struct{}
+
+// WaitUntil parks until somebody rings or the clock has come to at. It reports
+// whether somebody rang. The clock may go on to at whenever somebody else has
+// taken a step: the others are just slow then.
+func (b Bell) WaitUntil(_ *Alarm, at int64) bool {
+	explore.Point(explore.Spin, "wait until", nil)
+	if *b.rung > 0 {
+		*b.rung--
+		return true
+	}
+	explore.Advance(at)
+	return false
+}
+
 // Now reads the clock, in nanoseconds.
 func Now() int64 { return explore.Now() }
 

@@ -26,6 +26,8 @@ type (
 	Mutex = sync.Mutex
 	// A Bell is where one goroutine parks.
 	Bell = bell
+	// An Alarm ends a wait at a time.
+	Alarm = alarm
 )
 
 var epoch = time.Now()

@@ -1,0 +1,267 @@
+package ste
+
+import (
+	"container/heap"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/ste-go/ste/internal/bubble"
+	"github.com/ste-go/ste/internal/inbox"
+	"github.com/ste-go/ste/internal/opaque"
+	"github.com/ste-go/ste/internal/prim"
+)
+
+// A Timer is work that a Thread does at a time, or again and again.
+//
+// Make one with AfterFunc or Every; the methods of the zero Timer panic. Timers
+// have no goroutine of their own: the Thread waits for them as it waits for
+// tasks, and an idle Thread uses processor time only when one is due. One that
+// is due comes before the tasks that are queued, but at least one task runs
+// between two looks at the timers. A timer that has not come due when its Thread
+// closes is dropped. One that is pending keeps its Thread alive.
+//
+// A panic in a timer's function goes where those of Post go. A Timer must not be
+// copied.
+type Timer struct {
+	_    noCopy
+	core opaque.Ref[timer]
+}
+
+// A Tick tells the function of an Every about its time.
+type Tick struct {
+	Due    time.Time // the newest deadline that has passed
+	Start  time.Time // when the Thread came to it
+	Missed int       // deadlines since the last tick that were skipped, since the Thread was busy
+}
+
+// A timer is what a Timer stands for.
+type timer struct {
+	owner  *core
+	period int64        // ns; 0 for AfterFunc
+	run    func() error // calls the user's function
+
+	// Guarded by owner.mu.
+	thread  *Thread // while it is pending, which keeps the Thread alive
+	at      int64   // the deadline, on prim's clock
+	number  uint64  // those with the same deadline run in the order of their numbers
+	place   int     // in the heap
+	stopped bool    // before it was in the heap
+
+	// The Thread's.
+	due    int64 // of the tick that runs
+	missed int
+}
+
+// timers are a Thread's pending ones, a heap. Guarded by core.mu.
+type timers struct {
+	all  []*timer
+	last uint64 // the newest number
+}
+
+func (ts *timers) Len() int { return len(ts.all) }
+func (ts *timers) Less(i, j int) bool {
+	a, b := ts.all[i], ts.all[j]
+	return a.at < b.at || a.at == b.at && a.number < b.number
+}
+func (ts *timers) Swap(i, j int) {
+	ts.all[i], ts.all[j] = ts.all[j], ts.all[i]
+	ts.all[i].place, ts.all[j].place = i, j
+}
+func (ts *timers) Push(x any) {
+	t := x.(*timer)
+	t.place = len(ts.all)
+	ts.all = append(ts.all, t)
+}
+func (ts *timers) Pop() any {
+	n := len(ts.all) - 1
+	t := ts.all[n]
+	ts.all[n] = nil
+	ts.all = ts.all[:n]
+	return t
+}
+
+// AfterFunc runs f on the Thread once d has passed, and does not wait for it; a d
+// of zero or less means at once, but not in place. It returns ErrClosed if the
+// Thread is closed or closing. The queue limit does not count timers.
+func (t *Thread) AfterFunc(d time.Duration, f func()) (*Timer, error) {
+	c := t.must("AfterFunc")
+	if f == nil {
+		panic(nilArgument("AfterFunc", "func"))
+	}
+	return c.arm(t, &timer{owner: c, run: func() error { f(); return nil }}, max(d, 0))
+}
+
+// Every runs f on the Thread every period, for the first time when one period has
+// passed. It keeps to the deadlines, which do not drift: whatever happens before
+// a tick, the next deadline stays where it was. If the Thread is busy for longer
+// than a period, the deadlines that pass meanwhile make one tick. Two ticks never
+// overlap, and panics and Goexits of f do not end them. A period must be positive;
+// Every returns ErrClosed if the Thread is closed or closing.
+func (t *Thread) Every(period time.Duration, f func(Tick)) (*Timer, error) {
+	c := t.must("Every")
+	if f == nil {
+		panic(nilArgument("Every", "func"))
+	}
+	if period <= 0 {
+		return nil, fmt.Errorf("ste: Every(%v): a period must be positive", period)
+	}
+	tm := &timer{owner: c, period: int64(period)}
+	tm.run = func() error {
+		now, start := prim.Now(), time.Now()
+		f(Tick{Due: start.Add(time.Duration(tm.due - now)), Start: start, Missed: tm.missed})
+		return nil
+	}
+	return c.arm(t, tm, period)
+}
+
+// Stop ends the Timer. It reports whether that stopped something that would have
+// run: false if an AfterFunc has run or is running, if the Timer was stopped
+// before, and if its Thread has closed. It does not wait for a running f. Called
+// on the Thread, Stop is exact: f will not run again.
+func (tm *Timer) Stop() bool {
+	if tm == nil {
+		panic("ste: Stop of a nil Timer; did AfterFunc or Every return an error?")
+	}
+	t := tm.core.Get()
+	if t == nil {
+		panic("ste: Stop of the zero Timer; make Timers with AfterFunc or Every")
+	}
+	return t.owner.disarm(t)
+}
+
+// arm makes tm pending, d from now.
+func (c *core) arm(t *Thread, tm *timer, d time.Duration) (*Timer, error) {
+	tm.thread, tm.place = t, -1
+	if !c.inbox.Bubbled() && bubble.Here() {
+		// The caller's clock is not the Thread's.
+		if err := c.post(func() { c.start(tm, d) }, nil, false); err != nil {
+			return nil, err
+		}
+	} else if !c.start(tm, d) {
+		return nil, ErrClosed
+	}
+	runtime.KeepAlive(t)
+	return &Timer{core: opaque.To(tm)}, nil
+}
+
+// start puts tm into the heap unless the Thread is closed.
+func (c *core) start(tm *timer, d time.Duration) bool {
+	now := prim.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if tm.stopped {
+		return true
+	}
+	if c.inbox.Closed() {
+		tm.thread = nil
+		return false
+	}
+	ts := &c.seldom().timers
+	tm.at = now + int64(d)
+	if tm.at < now { // d is some 290 years
+		tm.at = inbox.Never - 1
+	}
+	ts.last++
+	tm.number = ts.last
+	heap.Push(ts, tm)
+	c.wakeAt(ts)
+	return true
+}
+
+// disarm takes tm out of the heap.
+func (c *core) disarm(tm *timer) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if tm.thread == nil {
+		return false
+	}
+	tm.thread = nil
+	if tm.place < 0 {
+		tm.stopped = true
+		return true
+	}
+	ts := &c.rare.timers
+	heap.Remove(ts, tm.place)
+	tm.place = -1
+	c.wakeAt(ts)
+	return true
+}
+
+// wakeAt tells the inbox about the earliest deadline. The caller holds mu.
+func (c *core) wakeAt(ts *timers) {
+	at := int64(inbox.Never)
+	if len(ts.all) > 0 {
+		at = ts.all[0].at
+	}
+	c.inbox.WakeAt(at)
+}
+
+// tick runs the timers that are due, each once.
+func (w *worker) tick() {
+	w.yields = true // before anything can end this
+	now := prim.Now()
+	w.mu.Lock()
+	last := w.seldom().timers.last
+	w.mu.Unlock()
+	for {
+		tm := w.next(now, last)
+		if tm == nil {
+			return
+		}
+		w.run(job{kind: aTimer, f: tm.run})
+	}
+}
+
+// next takes the next timer that is due now and not newer than last. An Every goes
+// back with its next deadline.
+func (c *core) next(now int64, last uint64) *timer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ts := &c.seldom().timers
+	if len(ts.all) == 0 {
+		return nil
+	}
+	tm := ts.all[0]
+	if tm.at > now || tm.number > last {
+		return nil
+	}
+	if tm.period > 0 {
+		late := (now - tm.at) / tm.period
+		tm.due, tm.missed = tm.at+late*tm.period, int(late)
+		tm.at = tm.due + tm.period
+	}
+	if tm.period == 0 || c.inbox.Closed() {
+		heap.Pop(ts)
+		tm.thread, tm.place = nil, -1
+	} else {
+		ts.last++
+		tm.number = ts.last
+		heap.Fix(ts, 0)
+	}
+	c.wakeAt(ts)
+	return tm
+}
+
+// dropTimers drops those that come due after now, for a Thread that closes.
+func (c *core) dropTimers(now int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.rare == nil {
+		return
+	}
+	ts := &c.rare.timers
+	due := ts.all[:0]
+	for _, tm := range ts.all {
+		if tm.at <= now {
+			tm.place = len(due)
+			due = append(due, tm)
+		} else {
+			tm.thread, tm.place = nil, -1
+		}
+	}
+	clear(ts.all[len(due):])
+	ts.all = due
+	heap.Init(ts)
+	c.wakeAt(ts)
+}

@@ -83,7 +83,7 @@ var ways = []way{
 		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 		defer cancel()
 		if err := t.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("Shutdown: %w", err)
+			return fmt.Errorf("the Shutdown: %w", err)
 		}
 		close(hang)
 		return b.Close()

@@ -18,9 +18,10 @@ import (
 // called from any goroutine at any time. A Bound must not be copied. It keeps
 // its Thread alive.
 //
-// A Bound in use stays alive until the use has ended. One whose close refers to
-// the Bound itself is never garbage: Close it. In a testing/synctest bubble
-// nothing is closed because it is garbage, but by Close and by its Thread's.
+// A Bound in use stays alive until the use has ended. If close refers to the Bound
+// itself, the Bound never becomes garbage, and must be closed. A Bound of a Thread
+// that was made in a testing/synctest bubble is not closed when it becomes
+// garbage; close it, or its Thread.
 type Bound[T any] struct {
 	_      noCopy
 	thread *Thread
@@ -130,7 +131,8 @@ func Use[T, R any](b *Bound[T], f func(T) (R, error)) (R, error) {
 
 // Post queues f with the value and does not wait. Its errors are those of
 // Thread.Post, and ErrClosed once the Bound is closed. If the Bound is closed
-// before f's turn has come, f does not run.
+// before f's turn has come, f does not run, and nobody is told. A panic of f goes
+// where those of Thread.Post go.
 func (b *Bound[T]) Post(f func(T)) error {
 	c := b.must("Post")
 	if f == nil {
@@ -166,15 +168,15 @@ func (b *bound[T]) exit() {
 	}
 }
 
-// Close runs close on the Thread, once, and returns its error; every Close
-// returns the same. From elsewhere, uses accepted before still run, and Close
-// waits for all that; where the wait would close a ring of Threads it starts the
-// closing and returns an error that wraps ErrDeadlock. On the Thread, close runs
-// at once, and uses that are queued get ErrClosed. There are two cases in which
-// Close does not wait for the end but returns nil: inside a use of the same Bound
-// close runs when the outermost use returns, and inside close itself. An error
-// that no Close can receive any more goes to the error handler and, without one,
-// to slog.
+// Close runs close on the Thread, once, and returns its error; every Close that
+// waits returns the same. From elsewhere, uses accepted before still run, and
+// Close waits for all that; where the wait would close a ring of Threads it starts
+// the closing and returns an error that wraps ErrDeadlock. On the Thread, close
+// runs at once: uses that are queued get ErrClosed, and posted ones are dropped.
+// In two cases Close does not wait for the end but returns nil: inside a use of the
+// same Bound, where close runs when the outermost use returns, and inside close
+// itself. If close fails and no Close is waiting for it, the error goes to the
+// error handler and, without one, to slog.
 func (b *Bound[T]) Close() error {
 	c := b.must("Close")
 	from := currentIdentity()

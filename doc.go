@@ -22,7 +22,8 @@
 //
 // A [Tagged] holds a value that opens only on the Thread that made it. A [Tag]
 // is the identity of a Thread; [Current] tells which Thread the code is on. A
-// [Bound] is a value that is opened, used and closed on its Thread, once. A
+// [Bound] is a value that is opened and used on its Thread and closed there
+// exactly once, even if its user forgets to. A
 // [Timer] is work that a Thread does at a time, or again and again.
 //
 // # On the Thread
@@ -39,7 +40,8 @@
 //
 // Tasks accepted from one goroutine start in the order in which they were
 // accepted; all tasks of a Thread run in one total order, never two at a time.
-// How tasks of different goroutines stand to each other is not fixed.
+// How tasks of different goroutines stand to each other is not fixed. Timers that
+// are due come before the tasks that are queued.
 // In the terms of the Go memory model, giving a closure to a Thread happens
 // before the closure starts, and the end of the closure happens before the
 // call that waited for it returns.
@@ -47,7 +49,7 @@
 // # The life of a Thread
 //
 // New returns when the inits (WithInit) have run. Close refuses further work,
-// runs what was accepted, drops the timers that are not due, closes the Bounds that are left newest first, runs the
+// drops the timers that are not due yet, runs what was accepted, closes the Bounds that are left newest first, runs the
 // teardowns (WithTeardown) newest first and ends the OS thread. The OS thread is never replaced and never used for
 // anything else afterwards, so whatever the closures did to it (name,
 // namespace, working directory, credentials, priority) goes with it.

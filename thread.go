@@ -184,9 +184,10 @@ func (t *Thread) Tag() Tag { return tagOf(t.must("Tag").id) }
 // its teardowns. The OS thread ends right after; Go gives no sign of that.
 func (t *Thread) Done() <-chan struct{} { return t.must("Done").done }
 
-// Close ends the Thread: it accepts no more work, runs all it had accepted, then
-// the teardowns newest first, and ends its OS thread. Close waits for that and
-// returns the joined errors of the teardowns, a panic as *PanicError.
+// Close ends the Thread: it accepts no more work, drops the timers that are not due,
+// runs all it had accepted, closes the Bounds that are left and runs the teardowns,
+// both newest first, and ends its OS thread. Close waits for that and returns the
+// errors of those closes and teardowns, joined, a panic as *PanicError.
 //
 // Close may be called often and from anywhere; every call waits and returns the
 // same. In two cases Close does not wait: on the Thread itself Close starts the closing

@@ -140,6 +140,23 @@ func TestT15IdleUsesNoCPU(t *testing.T) {
 	require.LessOrEqual(t, cpuTicks(t, tids)-before, 2, "ticks of 10 ms, %d Threads idle for a second", n)
 }
 
+// T15: a Thread with timers and no other work uses processor time at its ticks.
+func TestT15TimersUseCPUAtTheirTicks(t *testing.T) {
+	const n = 50
+	tids := make([]uint64, n)
+	for i := range tids {
+		th := start(t)
+		tids[i] = tidOf(t, th)
+		_, err := th.AfterFunc(time.Hour, func() {})
+		require.NoError(t, err)
+		_, err = th.Every(200*time.Millisecond, func(ste.Tick) {})
+		require.NoError(t, err)
+	}
+	before := cpuTicks(t, tids)
+	time.Sleep(time.Second)
+	require.LessOrEqual(t, cpuTicks(t, tids)-before, 20, "ticks of 10 ms, for some 250 ticks in a second")
+}
+
 // cpuTicks adds fields 14 and 15 (user and system time) of the threads' stats.
 func cpuTicks(t *testing.T, tids []uint64) (ticks int) {
 	for _, tid := range tids {

@@ -16,13 +16,14 @@ import (
 //
 // Make one with AfterFunc or Every; the methods of the zero Timer panic. Timers
 // have no goroutine of their own: the Thread waits for them as it waits for
-// tasks, and an idle Thread uses processor time only when one is due. One that
-// is due comes before the tasks that are queued, but at least one task runs
-// between two looks at the timers. A timer that has not come due when its Thread
-// closes is dropped. One that is pending keeps its Thread alive.
+// tasks, and an idle Thread uses processor time only when one is due. Timers that
+// are due run first, also before what was posted earlier, then at least one queued
+// task, then timers again. A timer that is not due when Close is called is
+// dropped. A Thread with a pending timer is not closed because it is forgotten; an
+// Every is pending until Stop or Close.
 //
-// A panic in a timer's function goes where those of Post go. A Timer must not be
-// copied.
+// A panic in a timer's function goes to the error handler and, without one, ends
+// the process. A Timer must not be copied.
 type Timer struct {
 	_    noCopy
 	core opaque.Ref[timer]
@@ -32,7 +33,7 @@ type Timer struct {
 type Tick struct {
 	Due    time.Time // the newest deadline that has passed
 	Start  time.Time // when the Thread came to it
-	Missed int       // deadlines since the last tick that were skipped, since the Thread was busy
+	Missed int       // deadlines that were skipped since the last tick, because the Thread was busy
 }
 
 // A timer is what a Timer stands for.
@@ -93,11 +94,11 @@ func (t *Thread) AfterFunc(d time.Duration, f func()) (*Timer, error) {
 }
 
 // Every runs f on the Thread every period, for the first time when one period has
-// passed. It keeps to the deadlines, which do not drift: whatever happens before
-// a tick, the next deadline stays where it was. If the Thread is busy for longer
-// than a period, the deadlines that pass meanwhile make one tick. Two ticks never
-// overlap, and panics and Goexits of f do not end them. A period must be positive;
-// Every returns ErrClosed if the Thread is closed or closing.
+// passed. The deadlines are the start plus 1, 2, 3 ... periods, however late a tick
+// runs. If the Thread is busy for longer than a period, the deadlines that pass
+// meanwhile make one tick. Two ticks never overlap, and panics and Goexits of f do
+// not end them. Every returns an error for a period of zero or less, and ErrClosed
+// if the Thread is closed or closing.
 func (t *Thread) Every(period time.Duration, f func(Tick)) (*Timer, error) {
 	c := t.must("Every")
 	if f == nil {
@@ -118,7 +119,8 @@ func (t *Thread) Every(period time.Duration, f func(Tick)) (*Timer, error) {
 // Stop ends the Timer. It reports whether that stopped something that would have
 // run: false if an AfterFunc has run or is running, if the Timer was stopped
 // before, and if its Thread has closed. It does not wait for a running f. Called
-// on the Thread, Stop is exact: f will not run again.
+// on the Thread, Stop is exact: f will not run again. Called from elsewhere, one
+// tick of an Every may still run after Stop has returned true.
 func (tm *Timer) Stop() bool {
 	if tm == nil {
 		panic("ste: Stop of a nil Timer; did AfterFunc or Every return an error?")

@@ -1,6 +1,7 @@
 package ste
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -52,8 +53,9 @@ type bound[T any] struct {
 // its errors are those of Submit. A panic or Goexit of open ends Bind as it ends
 // Submit.
 //
-// close should not wait for other Threads that may wait for this one. Its error,
-// or its panic as a *PanicError, is what Close returns.
+// close should not wait for other Threads that may wait for this one, and must
+// leave runtime.LockOSThread as it found it. Its error, or its panic as a
+// *PanicError, is what Close returns.
 func Bind[T any](t *Thread, open func() (T, error), close func(T) error) (*Bound[T], error) {
 	c := t.must("Bind")
 	if open == nil {
@@ -118,7 +120,13 @@ func Use[T, R any](b *Bound[T], f func(T) (R, error)) (R, error) {
 	if f == nil {
 		panic(nilArgument("Use", "func"))
 	}
+	if c.closed.Load() {
+		var r R
+		return r, ErrClosed
+	}
+	began := false
 	r, err := Call(b.thread, func() (r R, err error) {
+		began = true
 		if !c.enter() {
 			return r, ErrClosed
 		}
@@ -126,6 +134,9 @@ func Use[T, R any](b *Bound[T], f func(T) (R, error)) (R, error) {
 		return f(c.v)
 	})
 	runtime.KeepAlive(b)
+	if !began && errors.Is(err, ErrDeadlock) && c.closed.Load() {
+		err = ErrClosed // this call would not have waited for long, so there is no ring
+	}
 	return r, err
 }
 
@@ -164,7 +175,7 @@ func (b *bound[T]) exit() {
 	b.uses--
 	if b.uses == 0 && b.leave {
 		b.leave = false
-		b.finish(false)
+		b.finish(false, false)
 	}
 }
 
@@ -187,10 +198,9 @@ func (b *Bound[T]) Close() error {
 	}
 	if !c.over.Load() {
 		c.closers.Add(1)
-		err := enterWaitIf(from, c.owner.id, c, func() error { c.order(); return nil })
-		if err != nil {
+		c.order()
+		if err := enterWait(from, c.owner.id, c); err != nil {
 			c.closers.Add(-1)
-			c.order()
 			return err
 		}
 		defer leaveWait(from)
@@ -203,14 +213,11 @@ func (b *Bound[T]) Close() error {
 // Over reports whether a wait for the closing has ended.
 func (b *bound[T]) Over() bool { return b.over.Load() }
 
-// order queues the closing behind all uses accepted before. That takes two
-// steps: a posted task joins those posted before it and may come before a lone
-// caller's, but what is posted by a task comes after all that had come in when
-// the task began. A Thread that is closing refuses, and releases the Bound itself.
+// order queues the closing behind all uses accepted before. A Thread that is
+// closing refuses, and releases the Bound itself.
 func (b *bound[T]) order() {
-	_ = b.owner.post(func() {
-		_ = b.owner.post(b.closeUnheard, nil, false)
-	}, nil, false)
+	b.owner.inbox.Gather()
+	_ = b.owner.post(b.closeUnheard, nil, false)
 }
 
 // collected is the cleanup of a Bound that nobody holds any more. It runs on a
@@ -222,7 +229,13 @@ func (b *bound[T]) collected() {
 }
 
 // closeUnheard is closeHere as a task of its own.
-func (b *bound[T]) closeUnheard() { b.closeHere(false) }
+func (b *bound[T]) closeUnheard() {
+	if b.uses > 0 {
+		b.closeHere(false)
+	} else {
+		b.finish(false, true)
+	}
+}
 
 // closeHere closes the value, or sees to it that the outermost use does. taken
 // says that the caller hands the error on. On the Thread.
@@ -232,15 +245,15 @@ func (b *bound[T]) closeHere(taken bool) error {
 		b.closed.Store(true)
 		return nil
 	}
-	return b.finish(taken)
+	return b.finish(taken, false)
 }
 
 // release closes what is still open when the Thread ends.
-func (b *bound[T]) release() error { return b.finish(true) }
+func (b *bound[T]) release() error { return b.finish(true, true) }
 
 // finish closes the value unless that has begun already, and returns close's
-// error. On the Thread, outside of all uses.
-func (b *bound[T]) finish(taken bool) error {
+// error. On the Thread, outside of all uses; settled as for contain.
+func (b *bound[T]) finish(taken, settled bool) error {
 	c := b.owner
 	if !b.estate.owned() {
 		return b.err // nil inside of close
@@ -250,7 +263,7 @@ func (b *bound[T]) finish(taken bool) error {
 	v, f := b.v, b.close
 	var zero T
 	b.v, b.close = zero, nil // T7
-	b.err = c.contain("the close of a Bound", func() error { return f(v) })
+	b.err = c.contain("the close of a Bound", settled, func() error { return f(v) })
 	b.over.Store(true)
 	prim.Close(b.done)
 	if b.err != nil && !taken && b.closers.Load() == 0 {

@@ -3,6 +3,7 @@ package ste
 import (
 	"fmt"
 	"iter"
+	"runtime"
 
 	"github.com/ste-go/ste/internal/here"
 )
@@ -10,8 +11,14 @@ import (
 // contain calls f, user code on the Thread, and returns its error; a panic
 // becomes a *PanicError, and a Goexit an error too. Nothing but the end of a
 // goroutine ends with a Goexit, so f gets a coroutine of its own, as the loop has
-// one; that costs some 10 us.
-func (c *core) contain(what string, f func() error) (err error) {
+// one.
+//
+// A coroutine must end with the lock count it began with. In the middle of a
+// user's task that count is the user's: other coroutines may rely on it, and f
+// must leave it as it is, or the runtime ends the process. settled says that f is
+// not in the middle of one, so that the count may be set right before and after,
+// which costs some 10 us.
+func (c *core) contain(what string, settled bool, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil && v != (resume{}) {
 			panic(v)
@@ -22,10 +29,12 @@ func (c *core) contain(what string, f func() error) (err error) {
 		c.id.forget()
 		defer c.id.adopt()
 	}
-	resetLocks()
+	if settled {
+		resetLocks()
+	}
 	next, _ := iter.Pull(func(func(struct{}) bool) {
 		var pe *PanicError
-		returned := false
+		ended := false
 		if outer {
 			c.id.adopt()
 		}
@@ -33,27 +42,31 @@ func (c *core) contain(what string, f func() error) (err error) {
 			if outer {
 				c.id.forget()
 			}
-			resetLocks()
-			if !returned {
+			if settled {
+				resetLocks()
+			}
+			if !ended {
 				err = fmt.Errorf("ste: %s on %v called runtime.Goexit", what, tagOf(c.id))
 			}
 			if pe != nil {
 				err = pe // in a deferred call, maybe, while Goexit unwound
 			}
-			if !returned {
+			if !ended {
 				panic(resume{})
 			}
 		}()
-		err = c.attempt(f, &pe)
-		returned = true
+		var returned bool
+		if returned, err = c.attempt(f, &pe); !returned && pe == nil {
+			pe = newPanicError(tagOf(c.id), new(runtime.PanicNilError)) // GODEBUG=panicnil=1
+		}
+		ended = true
 	})
 	next()
 	return err
 }
 
-// attempt calls f. A panic of it is stored in pe.
-func (c *core) attempt(f func() error, pe **PanicError) error {
-	returned := false
+// attempt calls f and reports whether it returned. A panic of it is stored in pe.
+func (c *core) attempt(f func() error, pe **PanicError) (returned bool, err error) {
 	defer func() {
 		if returned {
 			return
@@ -62,7 +75,6 @@ func (c *core) attempt(f func() error, pe **PanicError) error {
 			*pe = newPanicError(tagOf(c.id), v)
 		}
 	}()
-	err := f()
-	returned = true
-	return err
+	err = f()
+	return true, err
 }

@@ -40,3 +40,11 @@ func Collect(cond func() bool) bool {
 
 // Collected does to b what the garbage collector does when nobody holds it.
 func Collected[T any](b *Bound[T]) { b.core.Get().collected() }
+
+// TimersHeld is for how many timers a Thread has room.
+func TimersHeld(t *Thread) int {
+	c := t.core.Get()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return cap(c.seldom().timers.all)
+}

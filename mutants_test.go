@@ -95,7 +95,7 @@ var mutants = []mutant{
 		"b.err = c.contain(", "b.over.Store(true)\n\tb.err = c.contain(",
 		"Bound/park", 2},
 	{"the wait for a Bound's close is not recorded", "bound.go",
-		"err := enterWaitIf(from, c.owner.id, c, func() error { c.order(); return nil })", "err := error(nil)\n\t\tc.order()",
+		"if err := enterWait(from, c.owner.id, c); err != nil {", "if err := error(nil); err != nil {",
 		"ring with a Bound/park", 1},
 	{"a timer does not wake the Thread", "internal/inbox/inbox.go",
 		"if q.head.Load() == asleep && q.head.CompareAndSwap(asleep, nil) {", "if false {",

@@ -52,6 +52,9 @@ func enterWaitIf(from, to *identity, wait waitable, begin func() error) error {
 	}
 	ring.mu.Lock()
 	defer ring.mu.Unlock()
+	if begin == nil && wait.Over() {
+		return nil // meanwhile; what has ended waits for nobody
+	}
 	e := edge{to, wait}
 	for at := e; at.to != nil; {
 		if at.to == from {

@@ -3,6 +3,7 @@ package ste
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"weak"
 
@@ -195,7 +196,7 @@ func (t *Thread) Done() <-chan struct{} { return t.must("Done").done }
 // the closing and returns an error that wraps ErrDeadlock.
 func (t *Thread) Close() error {
 	c := t.must("Close")
-	c.inbox.Close()
+	c.close()
 	from := currentIdentity()
 	if from == c.id {
 		return nil
@@ -224,7 +225,7 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 	if ctx == nil {
 		panic(nilArgument("Shutdown", "context"))
 	}
-	c.inbox.Close()
+	c.close()
 	from := currentIdentity()
 	if from == c.id {
 		c.limit(ctx)
@@ -238,7 +239,7 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 		defer leaveWait(from)
 	}
 	if !prim.AwaitEither(c.done, ctx.Done()) && !prim.Closed(c.done) { // a finished Thread wins over an ended ctx
-		n := c.inbox.Drop(ErrClosed)
+		n := c.drop()
 		return fmt.Errorf("ste: Shutdown of %v: limit reached, queued tasks dropped: %d; a running task goes on (see Done): %w",
 			tagOf(c.id), n, cause(ctx))
 	}
@@ -247,17 +248,32 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 	return c.err
 }
 
+// close accepts no more work, and drops the timers that are not due.
+func (c *core) close() {
+	c.inbox.Close()
+	if c.inbox.Bubbled() || !bubble.Here() { // else the Thread does, by its own clock
+		c.dropTimers(prim.Now())
+	}
+}
+
+// drop drops all that waits for its turn and returns how many tasks that were.
+func (c *core) drop() int {
+	n := c.inbox.Drop(ErrClosed)
+	c.dropTimers(math.MinInt64)
+	return n
+}
+
 // limit drops what is still queued when ctx ends, for a Shutdown that does not
 // wait.
 func (c *core) limit(ctx context.Context) {
 	if ctx.Err() != nil {
-		c.inbox.Drop(ErrClosed)
+		c.drop()
 		return
 	}
 	stop := prim.AfterFunc(ctx, func() {
 		c.doomed.Store(true)
 		if !c.inbox.Bubbled() { // whoever ends ctx may be outside of the bubble
-			c.inbox.Drop(ErrClosed)
+			c.drop()
 		}
 	})
 	c.mu.Lock()

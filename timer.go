@@ -3,6 +3,7 @@ package ste
 import (
 	"container/heap"
 	"fmt"
+	"math"
 	"runtime"
 	"time"
 
@@ -181,7 +182,7 @@ func (c *core) disarm(tm *timer) bool {
 	tm.thread = nil
 	if tm.place < 0 {
 		tm.stopped = true
-		return true
+		return c.stage.Load() < ended
 	}
 	ts := &c.rare.timers
 	heap.Remove(ts, tm.place)
@@ -195,6 +196,9 @@ func (c *core) wakeAt(ts *timers) {
 	at := int64(inbox.Never)
 	if len(ts.all) > 0 {
 		at = ts.all[0].at
+	}
+	if n := len(ts.all); cap(ts.all) > 64 && n < cap(ts.all)/4 { // T7
+		ts.all = append(make([]*timer, 0, 2*n), ts.all...)
 	}
 	c.inbox.WakeAt(at)
 }
@@ -229,8 +233,8 @@ func (c *core) next(now int64, last uint64) *timer {
 		return nil
 	}
 	if tm.period > 0 {
-		late := (now - tm.at) / tm.period
-		tm.due, tm.missed = tm.at+late*tm.period, int(late)
+		late := max(prim.Now()-tm.at, 0) / tm.period // other timers may have taken their time
+		tm.due, tm.missed = tm.at+late*tm.period, int(min(late, math.MaxInt))
 		tm.at = tm.due + tm.period
 	}
 	if tm.period == 0 || c.inbox.Closed() {

@@ -153,11 +153,11 @@ func (w *worker) loop() {
 	}
 	if w.failed {
 		w.inbox.Close()
-		w.inbox.Drop(ErrClosed)
+		w.drop()
 	}
 	for !w.down {
 		if w.doomed.Load() {
-			w.inbox.Drop(ErrClosed)
+			w.drop()
 		}
 		if w.since >= settleEvery {
 			w.settle() // here, and not when a caller waits for the next task
@@ -196,6 +196,10 @@ func (w *worker) loop() {
 		w.releaseAll()
 	}
 	w.sweep()
+	for w.newest() != nil { // the error handler has bound something
+		w.releaseAll()
+		w.sweep()
+	}
 	w.unlimited()
 	w.err = join(w.errs)
 	w.finished = true
@@ -334,11 +338,14 @@ func (c *core) report(err error) {
 // tell gives an error that nobody can receive to the error handler, on the
 // Thread, or to slog without one.
 func (c *core) tell(err error) {
-	if c.handler == nil {
-		c.report(err)
-		return
-	}
-	herr := c.contain("the error handler", func() error { c.handler(err); return nil })
+	herr := c.contain("the error handler", false, func() error {
+		if c.handler != nil {
+			c.handler(err)
+		} else {
+			c.report(err)
+		}
+		return nil
+	})
 	if pe, ok := herr.(*PanicError); ok {
 		crash(handlerPanicked(c, pe))
 	}

@@ -357,6 +357,18 @@ func (q *Inbox) uncount(t *Task) {
 	}
 }
 
+// Gather puts what has come in into the order in which it stands, so that what is
+// posted after it comes after all of that: else it might join a batch that is
+// open, or pass what lies in the lane.
+func (q *Inbox) Gather() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.posts.mu.Lock()
+	q.posts.seal()
+	q.posts.mu.Unlock()
+	q.flush()
+}
+
 // Cancel takes t out of the queue unless something else has. It reports whether
 // it did; then t will never run and belongs to the caller.
 func (q *Inbox) Cancel(t *Task) bool {

@@ -19,7 +19,9 @@ type batch struct {
 	// by drop all at once; it may pass len(fs).
 	claimed prim.Count
 
-	_ [line - 40]byte // one batch is filled while another is run
+	until *prim.Count // the Inbox's; immutable
+
+	_ [line - 48]byte // one batch is filled while another is run
 }
 
 // Chunk is how many closures of a batch Next hands out as one Task, at most.
@@ -36,6 +38,9 @@ func (b *batch) call() {
 		f := b.fs[i]
 		b.fs[i] = nil
 		f()
+		if b.until.Load() != Never {
+			return // a timer may be due
+		}
 	}
 }
 
@@ -71,7 +76,7 @@ func (q *Inbox) Post(f func()) Verdict {
 		t = q.free[1].Swap(nil)
 	}
 	if t == nil {
-		t = newBatch()
+		t = newBatch(&q.until)
 	}
 	did := q.push(t)
 	if did != refused {
@@ -87,8 +92,8 @@ func (q *Inbox) Post(f func()) Verdict {
 	return Accepted
 }
 
-func newBatch() *Task {
-	t := &Task{batch: new(batch), Posted: true}
+func newBatch(until *prim.Count) *Task {
+	t := &Task{batch: &batch{until: until}, Posted: true}
 	t.run = t.batch.call
 	return t
 }

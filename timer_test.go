@@ -110,11 +110,13 @@ func TestTimerStop(t *testing.T) {
 		require.NoError(t, err)
 		var every *ste.Timer
 		n := 0
-		every, err = th.Every(time.Second, func(ste.Tick) {
-			if n++; n == 3 {
-				require.True(t, every.Stop(), "in its own tick")
-			}
-		})
+		require.NoError(t, th.Submit(func() {
+			every, err = th.Every(time.Second, func(ste.Tick) {
+				if n++; n == 3 {
+					require.True(t, every.Stop(), "in its own tick")
+				}
+			})
+		}))
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
 		require.NoError(t, th.Submit(func() {}))
@@ -393,7 +395,9 @@ func TestTimerEveryAfterASlowOne(t *testing.T) {
 		require.NoError(t, err)
 		var tm *ste.Timer
 		var tick ste.Tick
-		tm, err = th.Every(10*time.Second, func(k ste.Tick) { tick = k; tm.Stop() })
+		require.NoError(t, th.Submit(func() {
+			tm, err = th.Every(10*time.Second, func(k ste.Tick) { tick = k; tm.Stop() })
+		}))
 		require.NoError(t, err)
 		time.Sleep(2 * time.Minute)
 		require.NoError(t, th.Submit(func() {}))

@@ -551,6 +551,22 @@ func init() {
 	}
 }
 
+func init() {
+	// T11: who closes a Bound that its own Thread has just closed waits for nobody.
+	scenarios["no ring with a Bound"] = func(w *world, wait ste.WaitStrategy) {
+		a, o := make1(w, ste.WithWaitStrategy(wait), w.handler()), make1(w, ste.WithWaitStrategy(wait), w.handler())
+		onO, closed := w.bind(o)
+		end := func() { w.check(a.Close() == nil && o.Close() == nil, "Close failed") }
+		w.caller("a closes", func() { a.Submit(func() { w.closeBound(onO, closed) }) }, end)
+		w.caller("o closes", func() {
+			o.Submit(func() {
+				w.closeBound(onO, closed)
+				w.check(w.submit(a, "a's task") == nil, "T11: refused, but a waits for nobody")
+			})
+		}, end)
+	}
+}
+
 // init adds what is about time.
 func init() {
 	// A timer is armed while the Thread falls asleep, or sleeps for a later one.
@@ -613,7 +629,7 @@ func init() {
 }
 
 // large are the scenarios that are explored with one surprise less.
-var large = map[string]bool{"three callers, two tasks": true, "Bound closed in use": true, "ring with a Bound": true}
+var large = map[string]bool{"three callers, two tasks": true, "Bound closed in use": true, "ring with a Bound": true, "no ring with a Bound": true}
 
 // TestExplore runs each scenario in every order of steps with at most -bound
 // surprises, and then in random orders. Adaptive begins as Park does, so it gets

@@ -109,6 +109,9 @@ var mutants = []mutant{
 	{"Stop takes no lock", "timer.go",
 		"c.mu.Lock()\n\tdefer c.mu.Unlock()\n\tif tm.thread == nil {", "if tm.thread == nil {",
 		"Stop/park", 2},
+	{"a wait that ends before it is recorded is", "ring.go",
+		"if begin == nil && wait.Over() {", "if false {",
+		"no ring with a Bound/park", 2},
 }
 
 var runsOf = regexp.MustCompile(`(?m)^\s*(?:\S+:\d+: )?run (\d+): (.*)$`)

@@ -363,6 +363,9 @@ func (q *Inbox) uncount(t *Task) {
 func (q *Inbox) Gather() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.head.Load() == closed { // the worker may have ended, and would not see it
+		return
+	}
 	q.posts.mu.Lock()
 	q.posts.seal()
 	q.posts.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ste-go/ste/internal/opaque"
 	"github.com/stretchr/testify/require"
 )
 
@@ -159,4 +160,22 @@ func TestLaneParked(t *testing.T) {
 		require.False(t, q.full())
 		q.Recycle(task)
 	}
+}
+
+// What a lone caller offers to an Inbox that has been closed meanwhile stays where
+// the caller withdraws it, also when somebody gathers: the worker has ended. (The
+// exploration found a caller that waited for ever.)
+func TestGatherLeavesALateOffer(t *testing.T) {
+	q := New(Config{Wait: Park})
+	q.Recycle(q.Get(true)) // makes the lane
+	require.True(t, q.Close())
+	_, _, end := q.Next(Seen, false)
+	require.True(t, end)
+	l := q.lane.Load()
+	l.caller.turn ^= 1
+	l.hands[l.caller.turn].Store(opaque.CodeOf(nop)) // offer, which has looked before the Close
+	q.Gather()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	require.True(t, q.offered())
 }

@@ -618,7 +618,7 @@ func init() {
 				_, err := th.AfterFunc(500, tick)
 				w.check(closedOrNil(err), "AfterFunc: %v", err)
 			}
-			_, err := th.Every(500, func(ste.Tick) { tick() })
+			_, err := th.Every(time.Millisecond, func(ste.Tick) { tick() }) // not always due
 			w.check(closedOrNil(err), "Every: %v", err)
 		}, nil)
 		w.caller("closer", func() {

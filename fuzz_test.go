@@ -571,7 +571,7 @@ func TestReference(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
 	n := 0
-	for range rounds(10) {
+	for range rounds(20) {
 		data := make([]byte, 3+r.IntN(150))
 		for i := range data {
 			data[i] = byte(r.Uint32())

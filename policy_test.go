@@ -18,6 +18,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ste-go/ste"
 	"github.com/stretchr/testify/require"
 )
 
@@ -241,8 +242,8 @@ func promises() (numbers []string) {
 // go test -fuzz. (Inlined 64 times, the comparisons of UnlockOSThread once took
 // more stack there than relock, which must not be preempted, may have.)
 func TestPolicyLinksForFuzzing(t *testing.T) {
-	if testing.Short() {
-		t.Skip("compiles the tests")
+	if testing.Short() || ste.RaceEnabled {
+		t.Skip("compiles the tests, twice; with the race detector too, so one run is enough")
 	}
 	for _, race := range []string{"-race=false", "-race"} {
 		out, err := goCommand(t, "test", "-c", race, "-o", os.DevNull, "-gcflags=github.com/ste-go/ste/...=-d=libfuzzer", ".")

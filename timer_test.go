@@ -488,3 +488,18 @@ func TestTimerStopAfterTheEnd(t *testing.T) {
 	await(t, th.Done())
 	require.False(t, tm.Stop())
 }
+
+// Missed is never negative, also where an int has 32 bits.
+func TestTimerMissedMany(t *testing.T) {
+	inBubble(t, func(t *testing.T, th *ste.Thread) {
+		missed := 0
+		require.NoError(t, th.Submit(func() {
+			var every *ste.Timer
+			every, err := th.Every(1, func(k ste.Tick) { missed = k.Missed; every.Stop() })
+			require.NoError(t, err)
+			time.Sleep(3 * time.Second)
+		}))
+		require.NoError(t, th.Submit(func() {}))
+		require.Greater(t, missed, 1_000_000_000)
+	})
+}

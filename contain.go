@@ -8,60 +8,82 @@ import (
 	"github.com/ste-go/ste/internal/here"
 )
 
-// contain calls f, user code on the Thread, and returns its error; a panic
-// becomes a *PanicError, and a Goexit an error too. Nothing but the end of a
-// goroutine ends with a Goexit, so f gets a coroutine of its own, as the loop has
-// one.
+// resume is what a coroutine panics with while runtime.Goexit unwinds it, so
+// that iter.Pull hands a panic and not the Goexit to the goroutine below.
+type resume struct{}
+
+// coroutine runs f, on the Thread, in an iter.Pull coroutine of its own. It reports
+// whether f returned: if not, a Goexit has ended it. Meanwhile the Thread's
+// goroutine is the coroutine, unless it is called from an iter.Pull body of the
+// user's, whose place on the Thread is known by the OS thread's number.
 //
-// A coroutine must end with the lock count it began with. In the middle of a
-// user's task that count is the user's: other coroutines may rely on it, and f
-// must leave it as it is, or the runtime ends the process. settled says that f is
-// not in the middle of one, so that the count may be set right before and after,
-// which costs some 10 us.
-func (c *core) contain(what string, settled bool, f func() error) (err error) {
+// The runtime ends the process unless a coroutine ends with the lock count with
+// which it began. restore is called at the end to see to that.
+func (c *core) coroutine(restore func(), f func()) (returned bool) {
 	defer func() {
 		if v := recover(); v != nil && v != (resume{}) {
 			panic(v)
 		}
 	}()
-	outer := c.id.onGoroutine() || !here.Known
-	if outer {
+	first := c.id.tid.Load() == 0
+	mine := !first && (c.id.onGoroutine() || !here.Known)
+	if mine {
 		c.id.forget()
 		defer c.id.adopt()
 	}
-	if settled {
-		resetLocks()
-	}
 	next, _ := iter.Pull(func(func(struct{}) bool) {
-		var pe *PanicError
-		ended := false
-		if outer {
+		if first || mine {
 			c.id.adopt()
 		}
 		defer func() {
-			if outer {
+			v := recover() // a mistake of this package's: user code is called with care
+			restore()
+			if first || mine {
 				c.id.forget()
 			}
-			if settled {
-				resetLocks()
+			if v != nil {
+				panic(v)
 			}
-			if !ended {
-				err = fmt.Errorf("ste: %s on %v called runtime.Goexit", what, tagOf(c.id))
-			}
-			if pe != nil {
-				err = pe // in a deferred call, maybe, while Goexit unwound
-			}
-			if !ended {
+			if !returned {
 				panic(resume{})
 			}
 		}()
+		f()
+		returned = true
+	})
+	next()
+	return returned
+}
+
+// contain calls f, a hook or handler in the middle of something else, and returns
+// its error; a panic becomes a *PanicError, and a Goexit an error too. Nothing but
+// the end of a goroutine ends with a Goexit, so f gets a coroutine.
+//
+// In the middle of a user's task the lock count is the user's: other coroutines
+// may rely on it, and f must leave it as it is, or the runtime ends the process.
+// settled says that f is not in the middle of one, so that the count may be set
+// right before and after, which costs some 10 us.
+func (c *core) contain(what string, settled bool, f func() error) (err error) {
+	c.worker.shut++
+	defer func() { c.worker.shut-- }()
+	restore := func() {}
+	if settled && !c.worker.guest {
+		resetLocks()
+		restore = resetLocks
+	}
+	var pe *PanicError
+	ended := c.coroutine(restore, func() {
 		var returned bool
 		if returned, err = c.attempt(f, &pe); !returned && pe == nil {
 			pe = newPanicError(tagOf(c.id), new(runtime.PanicNilError)) // GODEBUG=panicnil=1
 		}
-		ended = true
 	})
-	next()
+	switch {
+	case pe != nil:
+		return pe // in a deferred call, maybe, while Goexit unwound
+	case !ended:
+		return fmt.Errorf("ste: %s on %v called runtime.Goexit", what, tagOf(c.id))
+	}
 	return err
 }
 

@@ -69,10 +69,29 @@ func (w *worker) settle() {
 	}
 }
 
+// lockMore and unlockMore go round what runs where the lock count is somebody
+// else's: they leave it as it was, and stray unlocks in between do not free the
+// goroutine. Whoever is off by one at the end is told so by the runtime.
+func lockMore() {
+	if threads {
+		for range lockDepth {
+			runtime.LockOSThread()
+		}
+	}
+}
+
+func unlockMore() {
+	if threads {
+		for range lockDepth {
+			runtime.UnlockOSThread()
+		}
+	}
+}
+
 // repair is settle for the end of a coroutine.
 func (w *worker) repair() {
 	w.settle()
-	if !threads || w.runs == 0 && len(w.hooks) == 0 {
+	if !threads || w.runs == 0 && len(w.extras.hooks) == 0 {
 		return
 	}
 	for range min(repairBase+w.runs/2, repairMost) {

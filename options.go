@@ -2,7 +2,6 @@ package ste
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/ste-go/ste/internal/inbox"
 )
@@ -16,22 +15,25 @@ type Option interface {
 
 type config struct {
 	name    string
-	hooks   []hook // in the order of the options
 	limit   int
 	limited bool
-	handler func(error)
 	wait    WaitStrategy
+	extras
 }
+
+// extras are what few Threads have.
+type extras struct {
+	hooks   []hook // in the order of the options
+	handler func(error)
+	waker   func()
+}
+
+var plain extras // of all that have none
 
 // A hook is one WithInit or WithTeardown.
 type hook struct {
 	teardown bool
 	f        func() error
-}
-
-// waits reports whether New has something to wait for.
-func (c *config) waits() bool {
-	return slices.ContainsFunc(c.hooks, func(h hook) bool { return !h.teardown })
 }
 
 type option func(*config)
@@ -126,11 +128,11 @@ func WithWaitStrategy(w WaitStrategy) Option {
 	return option(func(c *config) { c.wait = w })
 }
 
-func configure(opts []Option) (*config, error) {
+func configure(call string, opts []Option) (*config, error) {
 	c := new(config)
 	for i, o := range opts {
 		if o == nil {
-			panic(nilArgument("New", fmt.Sprintf("Option (number %d)", i+1)))
+			panic(nilArgument(call, fmt.Sprintf("Option (number %d)", i+1)))
 		}
 		o.apply(c)
 	}

@@ -163,6 +163,7 @@ func (c *core) await(from *identity, ctx context.Context, ended <-chan struct{},
 		}
 		defer leaveWait(from)
 	}
+	c.wake()
 	if ended == nil {
 		c.inbox.Wait(task)
 	} else if !c.inbox.WaitContext(ctx, ended, task) {
@@ -194,18 +195,26 @@ func raise(end inbox.End, err error) error {
 // applies.
 func (c *core) post(f func(), sink inbox.Sink, counted bool) error {
 	if sink == nil && !(counted && c.inbox.Limited()) {
-		return refusal(c.inbox.Post(f))
+		return c.queued(c.inbox.Post(f))
 	}
 	task := c.inbox.Get(false)
 	task.Posted, task.Counted = true, counted
 	if sink != nil {
 		task.Sink(sink)
 	}
-	err := c.put(task, f)
-	if err != nil {
+	v := c.inbox.Put(task, f)
+	if v != inbox.Accepted {
 		c.inbox.Recycle(task)
 	}
-	return err
+	return c.queued(v)
+}
+
+// queued tells the waker of what nobody waits for, or says why it was not queued.
+func (c *core) queued(v inbox.Verdict) error {
+	if v == inbox.Accepted {
+		c.wake()
+	}
+	return refusal(v)
 }
 
 // put queues f as task, or says why not.

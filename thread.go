@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"weak"
 
 	"github.com/ste-go/ste/internal/bubble"
@@ -41,18 +42,18 @@ type Thread struct {
 // core is the Thread without the handle that users hold: the running goroutine
 // refers to the core only, so that a handle nobody holds can be noticed (T14).
 type core struct {
-	id      *identity
-	inbox   *inbox.Inbox
-	hooks   []hook
-	handler func(error)
-	ready   chan struct{} // closed by the Thread when all inits have succeeded; nil if there are none
-	done    chan struct{} // closed by the last code the Thread runs
+	id     *identity
+	inbox  *inbox.Inbox
+	extras *extras       // immutable
+	ready  chan struct{} // closed by the Thread when all inits have succeeded; nil if New does not wait
+	done   chan struct{} // closed by the last code the Thread runs
 
 	// Written by the Thread before it closes done, read after that.
 	err error // of init when it failed, and of the hooks at the end
 
-	// estate is what the Thread owns, nil until there is something. The Thread's.
-	estate *estate
+	// The Thread's.
+	worker *worker // nil when it has ended
+	estate *estate // what it owns, nil until there is something
 
 	// stage is how far the Thread has come, for waits to be over. Written by the
 	// Thread only, upwards: starting, serving, ended or exited. Read by the ring
@@ -71,6 +72,14 @@ type core struct {
 	// Written by whoever ends it, read by the Thread between tasks: it then drops
 	// what is queued.
 	doomed prim.Flag
+
+	// awake says that the loop will see by itself what is queued, or that somebody
+	// has called the waker. Used only if there is one.
+	//
+	//	true -> false   the Thread, before user code gets the loop
+	//	false -> true   whoever has queued something and then calls the waker; the
+	//	                Thread, when the loop has it back
+	awake prim.Flag
 
 	mu   prim.Mutex
 	rare *rare // guarded by mu; nil until there is something
@@ -114,38 +123,24 @@ func (u until) Over() bool { return u.c.stage.Load() >= u.stage }
 // New costs the start of an OS thread, some tens of microseconds, and waits for
 // it only if there are inits.
 func New(opts ...Option) (*Thread, error) {
-	cfg, err := configure(opts)
+	t, c, err := newThread("New", opts)
 	if err != nil {
 		return nil, err
 	}
-	id, err := newIdentity(cfg.name)
-	if err != nil {
-		return nil, err
-	}
-	bubbled := bubble.Here()
-	c := &core{
-		id:      id,
-		inbox:   inbox.New(inbox.Config{Limit: cfg.limit, Bubbled: bubbled, Wait: waits[cfg.wait]}),
-		hooks:   cfg.hooks,
-		handler: cfg.handler,
-		done:    make(chan struct{}),
-	}
-	if cfg.waits() {
+	if slices.ContainsFunc(c.extras.hooks, func(h hook) bool { return !h.teardown }) {
 		c.ready = make(chan struct{})
 	}
-	t := &Thread{core: opaque.To(c)}
-	id.thread = weak.Make(t)
-	if !bubbled && !prim.Exploring {
+	if !c.inbox.Bubbled() && !prim.Exploring {
 		// Cleanups run outside of bubbles and may not touch what was made inside.
 		runtime.AddCleanup(t, (*core).forget, c)
 	}
 
 	from := currentIdentity()
-	if err := enterWait(from, id, until{c, serving}); err != nil {
+	if err := enterWait(from, c.id, until{c, serving}); err != nil {
 		return nil, err // never: nobody waits for a Thread that is not yet known
 	}
 	defer leaveWait(from)
-	prim.Go("Thread", (&worker{core: c}).start)
+	prim.Go("Thread", c.worker.start)
 	if c.ready == nil {
 		return t, nil // nothing can fail, so nobody needs to wait for the OS thread
 	}
@@ -159,6 +154,34 @@ func New(opts ...Option) (*Thread, error) {
 	}
 	runtime.KeepAlive(t)
 	return nil, c.err
+}
+
+// newThread makes what New and Attach return or hand out, and does not start it.
+func newThread(call string, opts []Option) (*Thread, *core, error) {
+	cfg, err := configure(call, opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	id, err := newIdentity(cfg.name)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &core{
+		id: id,
+		inbox: inbox.New(inbox.Config{
+			Limit: cfg.limit, Bubbled: bubble.Here(), Wait: waits[cfg.wait], Single: cfg.waker != nil,
+		}),
+		extras: &plain,
+		done:   make(chan struct{}),
+	}
+	if cfg.hooks != nil || cfg.handler != nil || cfg.waker != nil {
+		c.extras = &cfg.extras
+	}
+	c.worker = &worker{core: c}
+	c.awake.Store(true)
+	t := &Thread{core: opaque.To(c)}
+	id.thread = weak.Make(t)
+	return t, c, nil
 }
 
 // must returns the core, or panics for a nil or zero Thread (T8).
@@ -254,6 +277,7 @@ func (c *core) close() {
 	if c.inbox.Bubbled() || !bubble.Here() { // else the Thread does, by its own clock
 		c.dropTimers(prim.Now())
 	}
+	c.wake()
 }
 
 // drop drops all that waits for its turn and returns how many tasks that were.
@@ -303,6 +327,7 @@ func (c *core) unlimited() {
 func (c *core) forget() {
 	c.forgotten.Store(true)
 	c.inbox.Close()
+	c.wake()
 	if c.stage.Load() >= ended {
 		c.lastWords()
 	}

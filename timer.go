@@ -47,8 +47,8 @@ type timer struct {
 	thread  *Thread // while it is pending, which keeps the Thread alive
 	at      int64   // the deadline, on prim's clock
 	number  uint64  // those with the same deadline run in the order of their numbers
-	place   int     // in the heap
-	stopped bool    // before it was in the heap
+	place   int     // in the heap; -1 when it is not, as before its start or while an Every's f runs
+	stopped bool    // while it was not
 
 	// The Thread's.
 	due    int64 // of the tick that runs
@@ -110,6 +110,7 @@ func (t *Thread) Every(period time.Duration, f func(Tick)) (*Timer, error) {
 	}
 	tm := &timer{owner: c, period: int64(period)}
 	tm.run = func() error {
+		defer c.again(tm)
 		now, start := prim.Now(), time.Now()
 		f(Tick{Due: start.Add(time.Duration(tm.due - now)), Start: start, Missed: tm.missed})
 		return nil
@@ -151,26 +152,41 @@ func (c *core) arm(t *Thread, tm *timer, d time.Duration) (*Timer, error) {
 // start puts tm into the heap unless the Thread is closed.
 func (c *core) start(tm *timer, d time.Duration) bool {
 	now := prim.Now()
+	at := now + int64(d)
+	if at < now { // d is some 290 years
+		at = inbox.Never - 1
+	}
+	earliest, ok := c.pend(tm, at)
+	if earliest {
+		c.wake()
+	}
+	return ok
+}
+
+// pend puts tm into the heap unless it was stopped or the Thread is closed; ok says
+// that it was not closed, earliest that no other timer comes before it.
+func (c *core) pend(tm *timer, at int64) (earliest, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if tm.stopped {
-		return true
+		return false, true
 	}
 	if c.inbox.Closed() {
 		tm.thread = nil
-		return false
+		return false, false
 	}
 	ts := &c.seldom().timers
-	tm.at = now + int64(d)
-	if tm.at < now { // d is some 290 years
-		tm.at = inbox.Never - 1
-	}
+	tm.at = at
 	ts.last++
 	tm.number = ts.last
 	heap.Push(ts, tm)
 	c.wakeAt(ts)
-	return true
+	return tm.place == 0, true
 }
+
+// again puts an Every back whose f has ended. It was not in the heap meanwhile, for
+// f may let others in (RunPending), and two ticks must not overlap.
+func (c *core) again(tm *timer) { c.pend(tm, tm.due+tm.period) }
 
 // disarm takes tm out of the heap.
 func (c *core) disarm(tm *timer) bool {
@@ -182,7 +198,7 @@ func (c *core) disarm(tm *timer) bool {
 	tm.thread = nil
 	if tm.place < 0 {
 		tm.stopped = true
-		return c.stage.Load() < ended
+		return !c.inbox.Closed()
 	}
 	ts := &c.rare.timers
 	heap.Remove(ts, tm.place)
@@ -211,17 +227,17 @@ func (w *worker) tick() {
 	last := w.seldom().timers.last
 	w.mu.Unlock()
 	for {
-		tm := w.next(now, last)
+		tm := w.due(now, last)
 		if tm == nil {
 			return
 		}
+		w.ran++
 		w.run(job{kind: aTimer, f: tm.run})
 	}
 }
 
-// next takes the next timer that is due now and not newer than last. An Every goes
-// back with its next deadline.
-func (c *core) next(now int64, last uint64) *timer {
+// due takes the next timer that is due now and not newer than last.
+func (c *core) due(now int64, last uint64) *timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ts := &c.seldom().timers
@@ -232,18 +248,13 @@ func (c *core) next(now int64, last uint64) *timer {
 	if tm.at > now || tm.number > last {
 		return nil
 	}
+	heap.Pop(ts)
+	tm.place = -1
 	if tm.period > 0 {
 		late := max(prim.Now()-tm.at, 0) / tm.period // other timers may have taken their time
 		tm.due, tm.missed = tm.at+late*tm.period, int(min(late, math.MaxInt))
-		tm.at = tm.due + tm.period
-	}
-	if tm.period == 0 || c.inbox.Closed() {
-		heap.Pop(ts)
-		tm.thread, tm.place = nil, -1
 	} else {
-		ts.last++
-		tm.number = ts.last
-		heap.Fix(ts, 0)
+		tm.thread = nil
 	}
 	c.wakeAt(ts)
 	return tm

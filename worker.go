@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"math"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 
 	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/osthread"
@@ -25,10 +25,13 @@ import (
 // not in the loop's frame.
 type worker struct {
 	*core
-	tid   uint64 // the OS thread, as osthread.Self tells it
-	runs  uint64 // tasks taken since the coroutine began
-	since uint32 // tasks taken since the lock count was set right
-	step  int32  // up to down: hooks[:step] were handled; then: are left to handle
+	tid   uint64    // the OS thread, as osthread.Self tells it to the goroutine that runs
+	runs  uint64    // tasks taken since the coroutine began
+	ran   uint64    // tasks and timers, for RunPending
+	alarm prim.Call // calls the waker when a timer is due
+	since uint8     // tasks taken since the lock count was set right
+	shut  uint8     // hooks in the middle of a task that are running, by contain
+	step  int32     // up to down: hooks[:step] were handled; then: are left to handle
 
 	job      job         // what user code is running; none outside of it
 	panicked *PanicError // how that code has ended, until end handles it
@@ -37,6 +40,8 @@ type worker struct {
 	up       bool        // all inits have succeeded
 	failed   bool        // an init has not
 	exited   bool        // since it called runtime.Goexit
+	guest    bool        // the lock count is not the Thread's own: in the middle of a task, or attached
+	tolled   bool        // the waker has been called since the Thread was closed
 	yields   bool        // due timers have had their turn
 	down     bool        // the queue is closed and empty
 	finished bool        // the last hook has ended
@@ -60,10 +65,6 @@ const (
 	aHandler
 )
 
-// resume is what a coroutine panics with while runtime.Goexit unwinds it, so
-// that iter.Pull hands a panic and not the Goexit to the locked goroutine.
-type resume struct{}
-
 // start locks the goroutine to a thread that is not the process's first (T2) and
 // runs the Thread there.
 func (w *worker) start() {
@@ -78,9 +79,7 @@ func (w *worker) start() {
 			w.main()
 		}()
 		<-settled
-		for range lockDepth {
-			runtime.UnlockOSThread()
-		}
+		unlockMore()
 		return
 	}
 	w.main()
@@ -92,10 +91,13 @@ func (w *worker) main() {
 		osthread.SetName(name)
 		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("ste", name)))
 	}
-	for !w.finished {
-		w.session()
-	}
+	w.session(w.repair, func() {
+		w.begin()
+		w.serve(nil)
+		w.finish()
+	})
 	w.lastWords()
+	w.core.worker = nil
 	prim.Close(w.done)
 	if osthread.ExitCrashes {
 		select {} // golang/go#52394
@@ -103,42 +105,28 @@ func (w *worker) main() {
 	// Ending while locked ends the OS thread, with whatever tasks changed of it.
 }
 
-// session runs the loop in a coroutine until it is finished or a Goexit ends it.
-func (w *worker) session() {
-	defer func() {
-		if v := recover(); v != nil && v != (resume{}) {
-			panic(v)
+// session runs f in a coroutine and, as long as a Goexit of user code ends that,
+// again in another one. restore is called at the end of each, see coroutine.
+func (w *worker) session(restore func(), f func()) {
+	for !w.coroutine(restore, func() {
+		w.tid, w.runs = osthread.Self(), 0
+		if j := w.job; j.kind != noJob {
+			if w.panicked != nil {
+				w.end(j, inbox.Panicked) // in a deferred call, while Goexit unwound
+			} else {
+				w.end(j, inbox.Exited)
+			}
 		}
-	}()
-	next, _ := iter.Pull(w.coroutine)
-	next()
-}
-
-func (w *worker) coroutine(func(struct{}) bool) {
-	w.tid, w.runs = osthread.Self(), 0
-	w.id.adopt()
-	defer func() {
-		w.repair()
-		w.id.forget()
-		if w.job.kind != noJob {
-			panic(resume{})
-		}
-	}()
-	if j := w.job; j.kind != noJob {
-		if w.panicked != nil {
-			w.end(j, inbox.Panicked) // in a deferred call, while Goexit unwound
-		} else {
-			w.end(j, inbox.Exited)
-		}
+		f()
+	}) {
 	}
-	w.loop()
 }
 
-// loop runs hooks and tasks until there is nothing left to run. It may be left
-// at any call of user code by a Goexit and is then entered anew.
-func (w *worker) loop() {
-	for !w.up && !w.failed && int(w.step) < len(w.hooks) {
-		h := w.hooks[w.step]
+// begin runs the inits.
+func (w *worker) begin() {
+	hooks := w.extras.hooks
+	for !w.up && !w.failed && int(w.step) < len(hooks) {
+		h := hooks[w.step]
 		w.step++
 		if !h.teardown {
 			w.run(job{kind: aHook, f: h.f})
@@ -155,23 +143,38 @@ func (w *worker) loop() {
 		w.inbox.Close()
 		w.drop()
 	}
-	for !w.down {
+}
+
+// serve runs timers and tasks until the Thread is closed and nothing is left. If it
+// serves for somebody, in the middle of a task or a body, it ends when that one
+// says so.
+func (w *worker) serve(who *patron) {
+	for !w.down && !who.enough() {
 		if w.doomed.Load() {
 			w.drop()
 		}
-		if w.since >= settleEvery {
+		if w.since >= settleEvery && !w.guest {
 			w.settle() // here, and not when a caller waits for the next task
 		}
 		if w.inbox.Until() != inbox.Never && w.inbox.Closed() {
 			w.dropTimers(prim.Now())
 		}
-		t, slept, end := w.inbox.Next(w.after, w.yields)
+		var t *inbox.Task
+		var slept, end bool
+		if who == nil || who.waits {
+			t, slept, end = w.inbox.Next(w.after, w.yields)
+		} else {
+			var due bool
+			if t, due, end = w.inbox.Try(w.yields); t == nil && !due && !end {
+				return
+			}
+		}
 		if slept {
 			w.check()
 		}
 		if end {
 			w.down = true
-			break
+			return
 		}
 		if t == nil {
 			w.tick()
@@ -179,18 +182,25 @@ func (w *worker) loop() {
 		}
 		w.yields = false
 		n := t.Weight()
-		if w.since+n > settleEvery {
-			w.settle()
+		if !w.guest {
+			if uint32(w.since)+n > settleEvery {
+				w.settle()
+			}
+			w.since += uint8(n)
+			w.runs += uint64(n)
 		}
-		w.since += n
-		w.runs += uint64(n)
+		w.ran++
 		w.run(job{kind: aTask, task: t})
 	}
+}
+
+// finish releases what is left and runs the teardowns.
+func (w *worker) finish() {
 	w.dropTimers(math.MinInt64)
 	w.releaseAll()
 	for w.step > 0 {
 		w.step--
-		if h := w.hooks[w.step]; h.teardown {
+		if h := w.extras.hooks[w.step]; h.teardown {
 			w.run(job{kind: aHook, f: h.f})
 		}
 		w.releaseAll()
@@ -201,7 +211,8 @@ func (w *worker) loop() {
 		w.sweep()
 	}
 	w.unlimited()
-	w.err = join(w.errs)
+	w.alarm.Stop()
+	w.err = join(w.errs...)
 	w.finished = true
 	w.id.ended.Store(true)
 	if w.exited {
@@ -222,6 +233,9 @@ func (w *worker) releaseAll() {
 // calls runtime.Goexit; the next coroutine handles the end then.
 func (w *worker) run(j job) {
 	w.job = j
+	if w.extras.waker != nil {
+		w.lend()
+	}
 	if w.protect(j) {
 		w.end(j, inbox.Returned)
 		return
@@ -260,6 +274,9 @@ func (w *worker) protect(j job) (returned bool) {
 func (w *worker) end(j job, how inbox.End) {
 	pe := w.panicked
 	w.job, w.panicked = job{}, nil
+	if w.extras.waker != nil {
+		w.awake.Store(true)
+	}
 	switch {
 	case j.kind == aTask:
 		w.endTask(j.task, how, pe)
@@ -316,10 +333,10 @@ func (w *worker) endHook(how inbox.End, pe *PanicError) {
 
 // handle gives the panic of a posted task to the error handler, on the Thread.
 func (w *worker) handle(pe *PanicError) {
-	if w.handler == nil {
+	if w.extras.handler == nil {
 		crash(pe)
 	}
-	w.run(job{kind: aHandler, f: func() error { w.handler(pe); return nil }})
+	w.run(job{kind: aHandler, f: func() error { w.extras.handler(pe); return nil }})
 }
 
 // report gives an error to the error handler when the Thread has ended, or to
@@ -328,19 +345,19 @@ func (c *core) report(err error) {
 	if err == nil {
 		return
 	}
-	if c.handler == nil {
+	if c.extras.handler == nil {
 		slog.Error("ste: error of a Thread that nobody waits for", "thread", tagOf(c.id).String(), "err", err)
 		return
 	}
-	go c.handler(err)
+	go c.extras.handler(err)
 }
 
 // tell gives an error that nobody can receive to the error handler, on the
 // Thread, or to slog without one.
 func (c *core) tell(err error) {
 	herr := c.contain("the error handler", false, func() error {
-		if c.handler != nil {
-			c.handler(err)
+		if c.extras.handler != nil {
+			c.extras.handler(err)
 		} else {
 			c.report(err)
 		}
@@ -364,7 +381,8 @@ func crash(err error) {
 }
 
 // join is errors.Join that leaves a single error as it is.
-func join(errs []error) error {
+func join(errs ...error) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 	if len(errs) == 1 {
 		return errs[0]
 	}

@@ -66,7 +66,10 @@ type Inbox struct {
 	// Guarded by mu: what flush has taken over, oldest first.
 	first, last *Task
 	turn        uint8 // which of the lane's hands was taken over last
-	vigil       vigil // the worker's own
+	// The worker's own.
+	vigil   vigil
+	service Service
+	single  bool // from New
 	// running is the batch that the worker has come to. Written by the worker
 	// under mu; read by it and, under mu, by Drop.
 	running *Task
@@ -101,11 +104,19 @@ type Config struct {
 	Limit   int  // most counted Tasks queued at one time, 0 for any number
 	Bubbled bool // made in a synctest bubble
 	Wait    Wait // how the two sides wait for each other
+	Single  bool // as of a Service, always
+}
+
+// A Service says how the worker goes about it.
+type Service struct {
+	Nested bool // inside a Task: it does not spin, for that one's hand is full
+	Single bool // each Task is one closure
 }
 
 // New makes an Inbox.
 func New(c Config) *Inbox {
-	q := &Inbox{limit: int64(c.Limit), bubbled: c.Bubbled, bell: prim.NewBell()}
+	q := &Inbox{limit: int64(c.Limit), bubbled: c.Bubbled, single: c.Single, bell: prim.NewBell()}
+	q.service.Single = c.Single
 	if c.Bubbled {
 		c.Wait = Park // a bubble's clock stands still while somebody spins
 	}
@@ -386,29 +397,27 @@ func (q *Inbox) Cancel(t *Task) bool {
 	return true
 }
 
+// Serve sets how the worker goes about it from now on, and returns how it did.
+// Called inside a Task, it leaves the batch of that to the garbage collector: its
+// call will look at it again. Only the worker may call it.
+func (q *Inbox) Serve(s Service) (before Service) {
+	if s.Nested && q.running != nil {
+		q.running.kept = true
+	}
+	before = q.service
+	s.Single = s.Single || q.single
+	q.service = s
+	return before
+}
+
 // Next takes the oldest Task out, waiting until there is one. It returns nil and
 // end once the Inbox is closed and empty, and nil alone when the time has come
 // that WakeAt gave; with yields only if no Task is queued. after says how the last
 // Task ended, slept that the worker slept. Only the worker may call it.
 func (q *Inbox) Next(after After, yields bool) (t *Task, slept, end bool) {
 	for {
-		if !yields && q.due() {
-			return nil, slept, false
-		}
-		if t = q.rest(); t != nil {
-			return t, slept, false
-		}
-		q.mu.Lock()
-		q.finish()
-		t = q.pop()
-		end = t == nil && q.head.Load() == closed && !q.due()
-		if t != nil && t.batch != nil {
-			q.begin(t)
-			q.mu.Unlock()
-			continue
-		}
-		q.mu.Unlock()
-		if t != nil || end {
+		var due bool
+		if t, due, end = q.Try(yields); t != nil || due || end {
 			return t, slept, end
 		}
 		yields = false
@@ -423,6 +432,44 @@ func (q *Inbox) Next(after After, yields bool) (t *Task, slept, end bool) {
 			slept, after = true, Seen
 		}
 	}
+}
+
+// Try is Next that does not wait. due says that the time has come that WakeAt
+// gave. Only the worker may call it.
+func (q *Inbox) Try(yields bool) (t *Task, due, end bool) {
+	for {
+		if !yields && q.due() {
+			return nil, true, false
+		}
+		if t = q.rest(); t != nil {
+			return t, false, false
+		}
+		q.mu.Lock()
+		q.finish()
+		t = q.pop()
+		end = t == nil && q.head.Load() == closed && !q.due()
+		if t != nil && t.batch != nil {
+			q.begin(t)
+			q.mu.Unlock()
+			continue
+		}
+		q.mu.Unlock()
+		return t, false, end
+	}
+}
+
+// Pending reports whether Try would find something. Only the worker may call it.
+func (q *Inbox) Pending() bool {
+	if q.due() || q.rest() != nil {
+		return true
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch q.head.Load() {
+	case nil, asleep, closed:
+		return q.first != nil || q.offered()
+	}
+	return true
 }
 
 // doze marks the worker asleep. It reports whether the bell will be rung; if not,

@@ -325,6 +325,9 @@ func (p *pace) wake(v *vigil, after After, from int64) {
 // watch spins for a while if that is the way to wait. It reports whether the
 // worker should look before it sleeps. The worker calls it.
 func (q *Inbox) watch(after After) bool {
+	if q.service.Nested {
+		return false
+	}
 	p, v := &q.pace, &q.vigil
 	arm := p.arm.Load()
 	if arm&trial == 0 {

@@ -13,7 +13,9 @@ type batch struct {
 	// the worker, and to drop from the first closure that drop claims.
 	fs []func()
 
-	chunk int // how many of fs one run calls; the worker's
+	// The worker's.
+	chunk int32 // how many of fs one run calls
+	kept  bool  // a call of it waits for closures that came later, and is not over
 
 	// claimed is how many of fs have been claimed, by the worker one by one and
 	// by drop all at once; it may pass len(fs).
@@ -141,7 +143,7 @@ func (q *Inbox) rest() *Task {
 	// In a bubble only the worker itself may drop what is queued, in between; and
 	// with timers no more than one closure may come before them.
 	t.chunk = Chunk
-	if q.bubbled || q.until.Load() != Never {
+	if q.service.Single || q.bubbled || q.until.Load() != Never {
 		t.chunk = 1
 	}
 	return t
@@ -155,6 +157,9 @@ func (q *Inbox) finish() {
 		return
 	}
 	q.running = nil
+	if t.kept {
+		return
+	}
 	t.fs = t.fs[:0]
 	t.claimed.Store(0)
 	if !q.free[0].CompareAndSwap(nil, t) {

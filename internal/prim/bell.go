@@ -54,3 +54,25 @@ func (b bell) WaitUntil(a *Alarm, at int64) bool {
 		return false
 	}
 }
+
+// A call is a function that the runtime calls at a time, on a goroutine of its own.
+// It belongs to one goroutine. The zero call is ready for use.
+type call struct{ t *time.Timer }
+
+// At lets f be called when the clock has come to at, and not at the time that was
+// said before. It is always the same f.
+func (c *call) At(at int64, f func()) {
+	d := time.Duration(at - Now())
+	if c.t == nil {
+		c.t = time.AfterFunc(d, f)
+	} else {
+		c.t.Reset(d)
+	}
+}
+
+// Stop undoes At.
+func (c *call) Stop() {
+	if c.t != nil {
+		c.t.Stop()
+	}
+}

@@ -182,6 +182,30 @@ func (b Bell) WaitUntil(_ *Alarm, at int64) bool {
 	return false
 }
 
+// A Call is made at a time. Like that of WaitUntil, it may come whenever somebody
+// else has taken a step.
+type Call struct{ number int }
+
+// At lets f be called when the clock has come to at, and not at the time that was
+// said before.
+func (c *Call) At(at int64, f func()) {
+	c.number++
+	n := c.number
+	explore.Go("call", func() {
+		explore.Point(explore.Spin, "wait until", nil)
+		if n == c.number {
+			explore.Advance(at)
+			f()
+		}
+	})
+}
+
+// Stop undoes At.
+func (c *Call) Stop() {
+	explore.Point(explore.Change, "stop", nil)
+	c.number++
+}
+
 // Now reads the clock, in nanoseconds.
 func Now() int64 { return explore.Now() }
 

@@ -28,6 +28,8 @@ type (
 	Bell = bell
 	// An Alarm ends a wait at a time.
 	Alarm = alarm
+	// A Call is made at a time.
+	Call = call
 )
 
 var epoch = time.Now()

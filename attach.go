@@ -1,0 +1,260 @@
+package ste
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/ste-go/ste/internal/inbox"
+	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/prim"
+)
+
+// Attach makes the calling goroutine a Thread while body runs: the way to let a
+// loop that is not yours, of a toolkit, a render loop or a callback that C makes on
+// a thread of its own, take part without giving up its loop. The loop calls
+// RunPending, or Run; others reach it by WithWaker while it waits elsewhere.
+//
+// Attach locks the goroutine to its OS thread, runs the inits, and then body with
+// the new Thread. When body has returned, panicked or called runtime.Goexit, the
+// Thread is closed as by Close, on the same goroutine: what is queued runs, Bounds
+// and teardowns run, and nothing that was made on the Thread opens any more, for
+// whoever inherits the goroutine or the OS thread. Then Attach unlocks and returns
+// body's error joined with those of the closing. A panic or Goexit of body goes on
+// to Attach's caller; errors of the closing then go to the error handler or slog.
+// If an init fails, body does not run and Attach returns as New does.
+//
+// Close from elsewhere refuses new work, calls the waker, and waits for the end of
+// body. Submit from elsewhere waits until body lets it run, or has ended.
+//
+// The OS thread is the caller's: it keeps its name, and whatever tasks change of it.
+// Tasks, hooks and body must leave runtime.LockOSThread as they found it; the
+// runtime ends the process at the end of the RunPending, Run or Attach in which one
+// did not ("OS thread locking must match"). Attach on a Thread is an error.
+func Attach(body func(*Thread) error, opts ...Option) error {
+	if body == nil {
+		panic(nilArgument("Attach", "func"))
+	}
+	if id := currentIdentity(); id != nil {
+		return fmt.Errorf("ste: Attach on %v: one OS thread cannot be two Threads; use that one", tagOf(id))
+	}
+	t, c, err := newThread("Attach", opts)
+	if err != nil {
+		return err
+	}
+	err = c.worker.host(t, body)
+	runtime.KeepAlive(t)
+	return err
+}
+
+// WithWaker sets what is called when a Thread has something to do while a task, or
+// the body of an Attach, has its loop and may sleep elsewhere, in a foreign wait: f
+// ends that wait, and then the task or body calls RunPending. Writing to an eventfd
+// does it for epoll, PostEmptyEvent for GLFW, g_main_context_wakeup for GLib.
+//
+// f is called after work was queued, when the Thread is closed, and when a timer
+// falls due. Once it was called it is not called again before RunPending or Run has
+// ended or the next task has begun; if RunPending leaves work, f is called as that
+// ends. So a wait that remembers a wake-up loses none. A task that is about to wait
+// calls RunPending first: for what was queued before it began nobody calls f.
+//
+// f runs on the goroutine of whoever queues the work, or on one of the runtime's,
+// without locks held. It must not block.
+func WithWaker(f func()) Option {
+	if f == nil {
+		panic(nilArgument("WithWaker", "func"))
+	}
+	return option(func(c *config) { c.waker = f })
+}
+
+// RunPending runs what is queued and the timers that are due at the moment, and
+// returns how many that were. It does not wait. What comes in meanwhile is left for
+// the next time. It is called on the Thread, by the body of an Attach or by a task
+// that takes long: the tasks it runs nest inside that one. A Goexit or panic of a
+// task ends that task only. Off the Thread RunPending panics with a
+// *WrongThreadError; in hooks, error handlers and the close of a Bound it does
+// nothing and returns 0.
+//
+// A task that RunPending runs must leave runtime.LockOSThread as it found it. With
+// nothing to do RunPending costs some 50 ns, else about 2 us more than the tasks.
+func (t *Thread) RunPending() int {
+	w := t.must("RunPending").here()
+	if !w.lends() {
+		return 0
+	}
+	before := w.ran
+	if w.inbox.Pending() {
+		p := new(patron)
+		w.inbox.Gather()
+		w.inbox.Post(func() { // refused by a closed Thread, to which nothing comes any more
+			p.served = true
+			w.ran--
+		})
+		w.yields = false
+		w.nested(p)
+	}
+	w.left()
+	runtime.KeepAlive(t)
+	return int(w.ran - before)
+}
+
+// Run serves until ctx ends, and then returns its cause, or until the Thread is
+// closed, and then runs what was accepted and returns nil. It is called on the
+// Thread, by the body of an Attach or by a task; what it runs nests inside that. Off
+// the Thread Run panics with a *WrongThreadError; in hooks, error handlers and the
+// close of a Bound it returns an error at once. The rest is as for RunPending.
+func (t *Thread) Run(ctx context.Context) error {
+	c := t.must("Run")
+	if ctx == nil {
+		panic(nilArgument("Run", "context"))
+	}
+	w := c.here()
+	if !w.lends() {
+		return fmt.Errorf("ste: Run in a hook of %v: it would never end; call it in a task or the body of an Attach", tagOf(c.id))
+	}
+	p := &patron{waits: true, ended: ctx.Done()}
+	if p.ended != nil {
+		over := make(chan struct{})
+		defer prim.Close(over)
+		prim.Go("Run", func() {
+			if prim.AwaitEither(p.ended, over) {
+				w.inbox.Post(func() { w.ran-- }) // wakes
+			}
+		})
+	}
+	w.nested(p)
+	w.left()
+	runtime.KeepAlive(t)
+	if w.down {
+		return nil
+	}
+	return cause(ctx)
+}
+
+// A patron is for whom a Thread serves in the middle of a task or body.
+type patron struct {
+	waits  bool            // for more
+	ended  <-chan struct{} // of the one who waits; may be nil
+	served bool            // all that was there when the other one came has run
+}
+
+func (p *patron) enough() bool {
+	return p != nil && (p.served || p.waits && prim.Closed(p.ended))
+}
+
+// here returns the worker to the code that is on its Thread.
+func (c *core) here() *worker {
+	if !c.id.onThread() {
+		panic(newWrongThreadError(c.id, nil, nil))
+	}
+	return c.worker
+}
+
+// lends reports whether the code that runs may let others in: a task, a timer or
+// the body of an Attach.
+func (w *worker) lends() bool {
+	if w.shut > 0 {
+		return false
+	}
+	switch w.job.kind {
+	case noJob, aTask, aTimer:
+		return true
+	}
+	return false
+}
+
+// nested serves for p, in the middle of a task or of a body.
+func (w *worker) nested(p *patron) {
+	w.check()
+	outer, tid, runs, guest := w.job, w.tid, w.runs, w.guest
+	inTask := outer.kind != noJob
+	service := w.inbox.Serve(inbox.Service{Nested: inTask, Single: inTask || !p.waits})
+	w.job, w.guest = job{}, true
+	if w.extras.waker != nil {
+		w.awake.Store(true)
+	}
+	w.session(unlockMore, func() {
+		lockMore()
+		w.serve(p)
+	})
+	w.job, w.tid, w.runs, w.guest = outer, tid, runs, guest
+	w.inbox.Serve(service)
+}
+
+// lend gives the loop to user code: from now on the waker is called.
+func (w *worker) lend() {
+	w.awake.Store(false)
+	if at := w.inbox.Until(); at == inbox.Never {
+		w.alarm.Stop()
+	} else {
+		w.alarm.At(at, w.core.wake)
+	}
+}
+
+// left is lend for user code that has the loop back, which may be about to sleep.
+func (w *worker) left() {
+	if w.extras.waker == nil {
+		return
+	}
+	w.lend()
+	closed := w.inbox.Closed() && !w.tolled
+	if closed || w.inbox.Pending() {
+		w.tolled = w.tolled || closed
+		w.wake()
+	}
+}
+
+// wake calls the waker unless the Thread sees by itself that it has something to
+// do. Called after that was queued, without locks.
+func (c *core) wake() {
+	if f := c.extras.waker; f != nil && c.awake.CompareAndSwap(false, true) {
+		f()
+	}
+}
+
+// host is the life of an attached Thread.
+func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
+	lockMore()
+	w.guest = true
+	w.tid = osthread.Self()
+	w.id.adopt()
+	w.aside(w.begin)
+	returned := false
+	defer func() {
+		w.check()
+		w.awake.Store(true)
+		w.core.close()
+		w.aside(func() {
+			w.serve(nil)
+			w.finish()
+		})
+		w.id.forget()
+		w.core.worker = nil
+		if returned {
+			w.told.Store(true)
+			err = join(err, w.err)
+		} else if w.told.CompareAndSwap(false, true) {
+			w.report(w.err)
+		}
+		prim.Close(w.done)
+		unlockMore()
+	}()
+	if w.up {
+		w.left()
+		err = body(t)
+	} else if w.exited {
+		runtime.Goexit()
+	}
+	returned = true
+	return err
+}
+
+// aside runs f in coroutines, beside the host's code.
+func (w *worker) aside(f func()) {
+	tid := w.tid
+	w.session(unlockMore, func() {
+		lockMore()
+		f()
+	})
+	w.tid = tid
+}

@@ -1,0 +1,502 @@
+package ste_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ste-go/ste"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// inTask runs f as every kind of code that may call RunPending: a Submit, a Post, a
+// timer, an iter.Pull body in a task, and the body of an Attach.
+func inTask(t *testing.T, f func(t *testing.T, th *ste.Thread)) {
+	t.Helper()
+	ways := map[string]func(th *ste.Thread, f func()) error{
+		"Submit": func(th *ste.Thread, f func()) error { return th.Submit(f) },
+		"Post":   func(th *ste.Thread, f func()) error { return th.Post(f) },
+		"timer": func(th *ste.Thread, f func()) error {
+			_, err := th.AfterFunc(0, f)
+			return err
+		},
+		"Async": func(th *ste.Thread, f func()) error {
+			_, err := ste.Async(th, func() (int, error) { f(); return 0, nil })
+			return err
+		},
+	}
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			th := start(t)
+			for range 3 { // also beside earlier work
+				done := make(chan struct{})
+				require.NoError(t, th.Post(func() {}))
+				require.NoError(t, way(th, func() { defer close(done); f(t, th) }))
+				require.NoError(t, th.Post(func() {}))
+				await(t, done)
+			}
+		})
+	}
+	if canPull {
+		t.Run("iter.Pull", func(t *testing.T) {
+			th := start(t)
+			require.NoError(t, th.Submit(func() {
+				next, stop := iter.Pull(func(yield func(int) bool) { f(t, th); yield(1) })
+				defer stop()
+				_, ok := next()
+				require.True(t, ok)
+			}))
+		})
+	}
+	t.Run("Attach", func(t *testing.T) {
+		require.NoError(t, ste.Attach(func(th *ste.Thread) error { f(t, th); return nil }))
+	})
+}
+
+// canPull is whether iter.Pull bodies are on the Thread here.
+const canPull = runtime.GOARCH != "wasm"
+
+// T3: RunPending runs what is queued, in order, inside the task that asks, and what
+// comes in meanwhile the next time; it says how many.
+func TestRunPending(t *testing.T) {
+	inTask(t, func(t *testing.T, th *ste.Thread) {
+		th.RunPending() // what the way here has left
+		require.Zero(t, th.RunPending())
+		var order []int
+		note := func(i int) func() {
+			return func() {
+				require.True(t, th.OnThread())
+				order = append(order, i)
+			}
+		}
+		require.NoError(t, th.Post(note(0)))
+		require.NoError(t, th.Post(func() {
+			note(1)()
+			require.NoError(t, th.Post(note(4)))
+			require.NoError(t, th.Submit(note(2))) // in place
+		}))
+		f, err := ste.Async(th, func() (int, error) { note(3)(); return 7, nil })
+		require.NoError(t, err)
+		require.Equal(t, 3, th.RunPending())
+		require.Equal(t, []int{0, 1, 2, 3}, order)
+		v, err := f.Wait(context.Background())
+		require.NoError(t, err)
+		require.Equal(t, 7, v)
+		require.Equal(t, 1, th.RunPending())
+		require.Equal(t, []int{0, 1, 2, 3, 4}, order)
+
+		// Due timers first; those that are not due stay.
+		order = nil
+		late, err := th.AfterFunc(time.Hour, note(9))
+		require.NoError(t, err)
+		require.NoError(t, th.Post(note(1)))
+		_, err = th.AfterFunc(0, note(0))
+		require.NoError(t, err)
+		require.Equal(t, 2, th.RunPending())
+		require.Equal(t, []int{0, 1}, order)
+		require.True(t, late.Stop())
+
+		// It nests.
+		order = nil
+		require.NoError(t, th.Post(func() {
+			require.Equal(t, 2, th.RunPending())
+			note(2)()
+		}))
+		require.NoError(t, th.Post(note(0)))
+		require.NoError(t, th.Post(note(1)))
+		require.Equal(t, 3, th.RunPending())
+		require.Equal(t, []int{0, 1, 2}, order)
+	})
+}
+
+// T8, T9: tasks that RunPending runs may panic or exit; that ends only them.
+func TestRunPendingEndsBadly(t *testing.T) {
+	th := start(t, ste.WithErrorHandler(func(err error) {
+		var pe *ste.PanicError
+		require.ErrorAs(t, err, &pe)
+		require.Equal(t, "posted", pe.Value)
+	}))
+	var wg sync.WaitGroup
+	require.NoError(t, th.Submit(func() {
+		for i := range 300 {
+			pumped := make(chan struct{})
+			wg.Go(func() {
+				defer close(pumped)
+				switch i % 3 {
+				case 0:
+					require.Equal(t, "oh", panicOf(t, func() { th.Submit(func() { boomFrame("oh") }) }).Value)
+				case 1:
+					returned, _ := within(t, func() { th.Submit(runtime.Goexit) })
+					require.False(t, returned)
+				case 2:
+					require.NoError(t, th.Post(func() {
+						th.Post(runtime.Goexit)
+						th.RunPending()
+						panic("posted")
+					}))
+				}
+			})
+			for !isClosed(pumped) {
+				th.RunPending()
+				runtime.Gosched()
+			}
+		}
+		th.RunPending()
+		require.Zero(t, th.RunPending())
+	}))
+	wg.Wait()
+}
+
+// T3: a task from a batch of posts lets the rest of its own batch in, and more.
+func TestRunPendingInsideABatch(t *testing.T) {
+	for range max(rounds(100), 20) {
+		th := start(t)
+		hold := make(chan struct{})
+		require.NoError(t, th.Post(func() { <-hold }))
+		var order []int
+		const n = 3000 // several batches
+		for i := range n {
+			require.NoError(t, th.Post(func() {
+				if i%500 == 7 {
+					th.Post(func() { order = append(order, n+i) })
+					th.RunPending()
+				}
+				order = append(order, i)
+			}))
+		}
+		close(hold)
+		require.NoError(t, th.Submit(func() {}))
+		require.NoError(t, th.Submit(func() {}))
+		seen := map[int]bool{}
+		for _, i := range order {
+			require.False(t, seen[i])
+			seen[i] = true
+		}
+		require.Len(t, order, n+n/500)
+		require.NoError(t, th.Close())
+	}
+}
+
+// In hooks, handlers and the close of a Bound, RunPending does nothing and Run does
+// not wait.
+func TestRunPendingInHooks(t *testing.T) {
+	var th *ste.Thread
+	ran := 0
+	hook := func() error {
+		of := ste.Current().Thread()
+		require.NoError(t, of.Submit(func() {}))
+		of.Post(func() { ran++ })
+		assert.Zero(t, of.RunPending())
+		assert.ErrorContains(t, of.Run(context.Background()), "ste: Run in a hook of "+of.Tag().String())
+		return nil
+	}
+	th, err := ste.New(ste.WithInit(hook), ste.WithTeardown(hook), ste.WithErrorHandler(func(error) { hook() }))
+	require.NoError(t, err)
+	b, err := ste.Bind(th, func() (int, error) { return 0, nil }, func(int) error { return hook() })
+	require.NoError(t, err)
+	require.NoError(t, th.Submit(func() {
+		require.NoError(t, b.Close())
+		require.Equal(t, 1, th.RunPending(), "after it, as ever")
+	}))
+	require.NoError(t, th.Post(func() { panic("oh") }))
+	require.NoError(t, th.Submit(func() {}))
+	require.NoError(t, th.Close())
+	require.Equal(t, 3, ran)
+	require.NoError(t, ste.Attach(func(th *ste.Thread) error { return nil }, ste.WithInit(hook), ste.WithTeardown(hook)))
+}
+
+// Two ticks of an Every never overlap, also if its function lets others in.
+func TestRunPendingInATick(t *testing.T) {
+	inBubble(t, func(t *testing.T, th *ste.Thread) {
+		depth, ticks, other := 0, 0, 0
+		var tm *ste.Timer
+		tm, err := th.Every(time.Second, func(k ste.Tick) {
+			if depth++; depth > 1 {
+				t.Error("two ticks at once")
+			}
+			defer func() { depth-- }()
+			time.Sleep(2500 * time.Millisecond)
+			th.RunPending()
+			if ticks++; ticks == 2 {
+				require.Equal(t, 1, k.Missed)
+			}
+			if ticks == 3 {
+				require.True(t, tm.Stop())
+				require.False(t, tm.Stop())
+			}
+		})
+		require.NoError(t, err)
+		_, err = th.Every(time.Second, func(ste.Tick) { other++ })
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		require.NoError(t, th.Submit(func() {}))
+		require.Equal(t, 3, ticks)
+		require.Greater(t, other, 50)
+	})
+}
+
+// Run serves inside a task until its ctx ends, and says so.
+func TestRun(t *testing.T) {
+	inTask(t, func(t *testing.T, th *ste.Thread) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		oh := errors.New("oh")
+		ran := 0
+		go func() {
+			for range 5 {
+				assert.NoError(t, th.Submit(func() { ran++ }))
+			}
+			time.Sleep(time.Millisecond)
+			cancel(oh)
+		}()
+		ticks := 0
+		tm, err := th.Every(200*time.Microsecond, func(ste.Tick) { ticks++ })
+		require.NoError(t, err)
+		require.Same(t, oh, th.Run(ctx))
+		require.Equal(t, 5, ran)
+		require.NotZero(t, ticks)
+		require.True(t, tm.Stop())
+		require.Same(t, oh, th.Run(ctx)) // at once
+		th.RunPending()
+	})
+	// Until the Thread closes: then what was accepted runs first.
+	th := start(t)
+	begun := make(chan struct{})
+	result := make(chan error, 1)
+	require.NoError(t, th.Post(func() {
+		close(begun)
+		result <- th.Run(context.Background())
+	}))
+	await(t, begun)
+	ran := 0
+	for range 100 {
+		require.NoError(t, th.Post(func() { ran++ }))
+	}
+	require.NoError(t, th.Close())
+	require.NoError(t, <-result)
+	require.Equal(t, 100, ran)
+}
+
+// Many enter and leave Run while others come and cancel: nobody is left behind.
+func TestRunRaces(t *testing.T) {
+	th := start(t)
+	for range rounds(20) {
+		ctx, cancel := context.WithCancel(context.Background())
+		together(t,
+			func() { th.Submit(func() { assert.ErrorIs(t, th.Run(ctx), context.Canceled) }) },
+			func() { assert.NoError(t, th.Submit(func() {})) },
+			func() {
+				inner, stop := context.WithCancel(context.Background())
+				go stop()
+				assert.NoError(t, th.Post(func() { th.Run(inner) }))
+			},
+			cancel)
+	}
+}
+
+// A Shutdown whose time is over ends a RunPending too.
+func TestRunPendingDuringShutdown(t *testing.T) {
+	for range rounds(100) {
+		th, err := ste.New()
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(context.Background())
+		ran := 0
+		require.NoError(t, th.Post(func() {
+			for range 10 {
+				th.RunPending()
+			}
+		}))
+		for range 40 {
+			require.NoError(t, th.Post(func() { ran++ }))
+		}
+		together(t, cancel, func() { th.Shutdown(ctx) })
+		await(t, th.Done())
+		require.LessOrEqual(t, ran, 40)
+	}
+}
+
+// The waker reaches a task that sleeps elsewhere, whatever the race: no post may be
+// slept on. ring stands for the foreign wait that remembers one wake-up.
+func TestWakerLosesNothing(t *testing.T) {
+	ring := make(chan struct{}, 1)
+	th := start(t, ste.WithWaker(func() {
+		select {
+		case ring <- struct{}{}:
+		default:
+		}
+	}))
+	stop := false
+	pumped := make(chan struct{})
+	require.NoError(t, th.Post(func() {
+		defer close(pumped)
+		for !stop {
+			if th.RunPending(); stop {
+				return
+			}
+			await(t, ring1(ring))
+		}
+	}))
+	n := rounds(1)
+	var ran atomic.Int64
+	post := func() {
+		for i := range n {
+			switch i % 4 {
+			case 0:
+				assert.NoError(t, th.Submit(func() { ran.Add(1) }))
+			case 1:
+				assert.NoError(t, th.Post(func() { ran.Add(1) }))
+			case 2:
+				f, err := ste.Async(th, func() (int, error) { ran.Add(1); return 0, nil })
+				assert.NoError(t, err)
+				f.Wait(context.Background())
+			case 3:
+				_, err := th.AfterFunc(time.Duration(i%8)*time.Microsecond, func() { ran.Add(1) })
+				assert.NoError(t, err)
+			}
+		}
+	}
+	together(t, post, post)
+	for ran.Load() < 2*int64(n) {
+		time.Sleep(time.Millisecond) // the last timers
+	}
+	require.NoError(t, th.Submit(func() { stop = true }))
+	await(t, pumped)
+}
+
+// ring1 is ring as a channel that is closed.
+func ring1(ring chan struct{}) chan struct{} {
+	c := make(chan struct{})
+	go func() { <-ring; close(c) }()
+	return c
+}
+
+// What the waker promises, step by step.
+func TestWaker(t *testing.T) {
+	var woken atomic.Int64
+	var th *ste.Thread
+	var held sync.Mutex
+	th = start(t, ste.WithWaker(func() {
+		held.Lock() // without locks of the library's: this one may be asked for meanwhile
+		defer held.Unlock()
+		_ = th.Tag().String()
+		woken.Add(1)
+	}))
+	since := func() int64 { return woken.Swap(0) }
+	require.NoError(t, th.Submit(func() {}))
+	since()
+	sync := make(chan func())
+	over := make(chan struct{})
+	require.NoError(t, th.Post(func() {
+		defer close(over)
+		for f := range sync {
+			f()
+		}
+	}))
+	do := func(f func()) {
+		done := make(chan struct{})
+		sync <- func() { defer close(done); f() }
+		<-done
+	}
+	do(func() {})
+	require.Zero(t, since(), "nothing came in")
+	for range 1000 {
+		require.NoError(t, th.Post(func() {}))
+	}
+	require.EqualValues(t, 1, since(), "once for many")
+	do(func() { require.Equal(t, 1000, th.RunPending()) })
+	require.Zero(t, since(), "nothing is left")
+	require.NoError(t, th.Post(func() { th.Post(func() {}) }))
+	require.EqualValues(t, 1, since())
+	do(func() { require.Equal(t, 1, th.RunPending()) })
+	require.EqualValues(t, 2, since(), "for the task that posts, and since RunPending has left work")
+	do(func() { require.Equal(t, 1, th.RunPending()) })
+	require.Zero(t, since())
+
+	// Timers: a new earliest one wakes, so does one that falls due.
+	far, err := th.AfterFunc(time.Hour, func() {})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, since())
+	do(func() { require.Zero(t, th.RunPending()) })
+	_, err = th.AfterFunc(2*time.Hour, func() {})
+	require.NoError(t, err)
+	require.Zero(t, since(), "not the earliest")
+	require.True(t, far.Stop())
+	_, err = th.AfterFunc(20*time.Millisecond, func() {})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, since())
+	do(func() { require.Zero(t, th.RunPending()) })
+	for woken.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	require.EqualValues(t, 1, since(), "a timer is due")
+	do(func() { require.Equal(t, 1, th.RunPending()) })
+
+	// Close wakes, once while RunPending has not ended, and once after that.
+	go th.Close()
+	for woken.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	do(func() { require.Zero(t, th.RunPending()) })
+	require.EqualValues(t, 2, since())
+	do(func() { require.Zero(t, th.RunPending()) })
+	require.Zero(t, since())
+	close(sync)
+	<-over
+	await(t, th.Done())
+}
+
+// While the loop itself waits for work the waker is left alone.
+func TestWakerNotWhenServing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		woken := 0
+		th, err := ste.New(ste.WithWaker(func() { woken++ }))
+		require.NoError(t, err)
+		ran := 0
+		_, err = th.Every(time.Second, func(ste.Tick) { ran++ })
+		require.NoError(t, err)
+		for range 10 {
+			synctest.Wait() // until it sleeps
+			require.NoError(t, th.Post(func() { ran++ }))
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		require.NoError(t, th.Close())
+		require.Zero(t, woken)
+		require.GreaterOrEqual(t, ran, 19)
+	})
+}
+
+// A Thread with a waker hands out its posts one by one: each may sleep elsewhere.
+func TestWakerBetweenPosts(t *testing.T) {
+	ring := make(chan struct{}, 1)
+	th := start(t, ste.WithWaker(func() {
+		select {
+		case ring <- struct{}{}:
+		default:
+		}
+	}))
+	for range rounds(20) {
+		hold := make(chan struct{})
+		require.NoError(t, th.Post(func() { <-hold }))
+		require.NoError(t, th.Post(func() {}))
+		asleep := make(chan struct{})
+		require.NoError(t, th.Post(func() {
+			th.RunPending()
+			select { // of before
+			case <-ring:
+			default:
+			}
+			close(asleep)
+			await(t, ring1(ring))
+		}))
+		close(hold)
+		await(t, asleep)
+		require.NoError(t, th.Submit(func() {}))
+	}
+}

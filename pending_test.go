@@ -418,6 +418,13 @@ func TestWaker(t *testing.T) {
 	do(func() { require.Equal(t, 1, th.RunPending()) })
 	require.Zero(t, since())
 
+	go func() { assert.NoError(t, th.Submit(func() {})) }()
+	for woken.Load() == 0 {
+		time.Sleep(100 * time.Microsecond)
+	}
+	do(func() { require.Equal(t, 1, th.RunPending(), "what the waker was called for") })
+	since()
+
 	// Timers: a new earliest one wakes, so does one that falls due.
 	far, err := th.AfterFunc(time.Hour, func() {})
 	require.NoError(t, err)

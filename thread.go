@@ -208,6 +208,12 @@ func (t *Thread) Tag() Tag { return tagOf(t.must("Tag").id) }
 // its teardowns. The OS thread ends right after; Go gives no sign of that.
 func (t *Thread) Done() <-chan struct{} { return t.must("Done").done }
 
+// Closed reports whether the Thread accepts no more work, since Close or Shutdown
+// was called or it was forgotten; what it had accepted may still run. A loop that
+// calls RunPending asks, to know when to end. A Post would say so too, but is work
+// itself, and calls the waker.
+func (t *Thread) Closed() bool { return t.must("Closed").inbox.Closed() }
+
 // Close ends the Thread: it accepts no more work, drops the timers that are not due,
 // runs all it had accepted, closes the Bounds that are left and runs the teardowns,
 // both newest first, and ends its OS thread. Close waits for that and returns the

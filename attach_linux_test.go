@@ -1,0 +1,136 @@
+package ste_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/osthread"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// A foreignWait is epoll on an eventfd, which stands for a toolkit's.
+type foreignWait struct{ poll, event int }
+
+func newForeignWait(t *testing.T) *foreignWait {
+	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	require.NoError(t, err)
+	event, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	require.NoError(t, err)
+	require.NoError(t, unix.EpollCtl(poll, unix.EPOLL_CTL_ADD, event, &unix.EpollEvent{Events: unix.EPOLLIN}))
+	f := &foreignWait{poll, event}
+	t.Cleanup(func() { unix.Close(poll); unix.Close(event) })
+	return f
+}
+
+func (f *foreignWait) wake() { unix.Write(f.event, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+
+func (f *foreignWait) wait(t *testing.T) {
+	for {
+		_, err := unix.EpollWait(f.poll, make([]unix.EpollEvent, 1), int(patienceFlag.Milliseconds()))
+		if err == unix.EINTR {
+			continue
+		}
+		assert.NoError(t, err)
+		break
+	}
+	var count [8]byte
+	_, err := unix.Read(f.event, count[:])
+	assert.NoError(t, err, "woken by nobody: something was lost")
+}
+
+// T10, T13: a task on an ordinary Thread that blocks in a foreign wait is reached
+// there by Submit, by timers and by Close, and sleeps when there is nothing.
+func TestWakerEndsAForeignWait(t *testing.T) {
+	for range 3 {
+		f := newForeignWait(t)
+		th := start(t, ste.WithWaker(f.wake))
+		tid := tidOf(t, th)
+		turns := 0
+		require.NoError(t, th.Post(func() {
+			for {
+				turns++
+				th.RunPending()
+				if th.Closed() {
+					return
+				}
+				f.wait(t)
+			}
+		}))
+		n := rounds(20)
+		caller := func() {
+			for range n {
+				var at uint64
+				assert.NoError(t, th.Submit(func() { at = osthread.ID() }))
+				assert.Equal(t, tid, at)
+			}
+		}
+		together(t, caller, caller, func() {
+			for range n / 10 {
+				ran := make(chan struct{})
+				_, err := th.AfterFunc(300*time.Microsecond, func() { close(ran) })
+				assert.NoError(t, err)
+				await(t, ran)
+			}
+		})
+		time.Sleep(5 * time.Millisecond)
+		var before, after int
+		require.NoError(t, th.Submit(func() { before = turns }))
+		time.Sleep(30 * time.Millisecond)
+		require.NoError(t, th.Submit(func() { after = turns }))
+		require.LessOrEqual(t, after-before, 2)
+		within(t, func() { assert.NoError(t, th.Close()) })
+	}
+}
+
+// T15: Run uses no CPU time while there is nothing to do, be it in a body, in a task
+// somebody waits for, in one from a batch, or in a timer, and however it waits.
+func TestT15RunIdleUsesNoCPU(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var tids []uint64
+	in := make(chan uint64)
+	run := func(th *ste.Thread) {
+		in <- osthread.ID()
+		assert.ErrorIs(t, th.Run(ctx), context.Canceled)
+	}
+	var ths []*ste.Thread
+	for name, wait := range strategies {
+		for i := range 4 {
+			if wait == ste.WaitSpin && i == 3 {
+				continue // spins, as it should
+			}
+			var th *ste.Thread
+			switch i {
+			case 0:
+				th = start(t, ste.WithWaitStrategy(wait))
+				go th.Submit(func() { run(th) })
+			case 1:
+				th = start(t, ste.WithWaitStrategy(wait))
+				require.NoError(t, th.Post(func() { run(th) }), name)
+			case 2:
+				th = start(t, ste.WithWaitStrategy(wait))
+				_, err := th.AfterFunc(0, func() { run(th) })
+				require.NoError(t, err)
+			case 3:
+				var end func() error
+				th, end = attach(t, func(th *ste.Thread) error { run(th); return nil }, ste.WithWaitStrategy(wait))
+				defer func() { cancel(); assert.NoError(t, end()) }()
+			}
+			tids = append(tids, <-in)
+			ths = append(ths, th)
+		}
+	}
+	for range 100 { // as after work
+		for _, th := range ths {
+			require.NoError(t, th.Submit(func() {}))
+		}
+	}
+	time.Sleep(20 * time.Millisecond)
+	before := cpuTicks(t, tids)
+	time.Sleep(time.Second)
+	require.LessOrEqual(t, cpuTicks(t, tids)-before, 2, "ticks of 10 ms, %d Threads idle for a second", len(tids))
+}

@@ -156,17 +156,20 @@ func TestRunPendingEndsBadly(t *testing.T) {
 
 // T3: a task from a batch of posts lets the rest of its own batch in, and more.
 func TestRunPendingInsideABatch(t *testing.T) {
-	for range max(rounds(100), 20) {
+	for round := range max(rounds(100), 20) {
 		th := start(t)
 		hold := make(chan struct{})
 		require.NoError(t, th.Post(func() { <-hold }))
 		var order []int
-		const n = 3000 // several batches
+		n, every := 3000, 500 // several batches
+		if round%2 == 0 {
+			n, every = 100, 100 // one, which is free again afterwards
+		}
 		for i := range n {
 			require.NoError(t, th.Post(func() {
-				if i%500 == 7 {
-					th.Post(func() { order = append(order, n+i) })
+				if i%every == 7 {
 					th.RunPending()
+					th.Post(func() { order = append(order, n+i) }) // not to this batch
 				}
 				order = append(order, i)
 			}))
@@ -179,7 +182,7 @@ func TestRunPendingInsideABatch(t *testing.T) {
 			require.False(t, seen[i])
 			seen[i] = true
 		}
-		require.Len(t, order, n+n/500)
+		require.Len(t, order, n+n/every)
 		require.NoError(t, th.Close())
 	}
 }
@@ -187,6 +190,8 @@ func TestRunPendingInsideABatch(t *testing.T) {
 // In hooks, handlers and the close of a Bound, RunPending does nothing and Run does
 // not wait.
 func TestRunPendingInHooks(t *testing.T) {
+	soon, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
 	var th *ste.Thread
 	ran := 0
 	hook := func() error {
@@ -194,7 +199,7 @@ func TestRunPendingInHooks(t *testing.T) {
 		require.NoError(t, of.Submit(func() {}))
 		of.Post(func() { ran++ })
 		assert.Zero(t, of.RunPending())
-		assert.ErrorContains(t, of.Run(context.Background()), "ste: Run in a hook of "+of.Tag().String())
+		assert.ErrorContains(t, of.Run(soon), "ste: Run in a hook of "+of.Tag().String())
 		return nil
 	}
 	th, err := ste.New(ste.WithInit(hook), ste.WithTeardown(hook), ste.WithErrorHandler(func(error) { hook() }))
@@ -264,6 +269,10 @@ func TestRun(t *testing.T) {
 		require.True(t, tm.Stop())
 		require.Same(t, oh, th.Run(ctx)) // at once
 		th.RunPending()
+
+		ctx2, cancel2 := context.WithCancel(context.Background()) // nothing else wakes it
+		time.AfterFunc(2*time.Millisecond, cancel2)
+		require.ErrorIs(t, th.Run(ctx2), context.Canceled)
 	})
 	// Until the Thread closes: then what was accepted runs first.
 	th := start(t)
@@ -491,10 +500,9 @@ func TestWakerBetweenPosts(t *testing.T) {
 	for range rounds(20) {
 		hold := make(chan struct{})
 		require.NoError(t, th.Post(func() { <-hold }))
-		require.NoError(t, th.Post(func() {}))
+		require.NoError(t, th.Post(func() { th.Post(func() {}) })) // calls the waker
 		asleep := make(chan struct{})
 		require.NoError(t, th.Post(func() {
-			th.RunPending()
 			select { // of before
 			case <-ring:
 			default:

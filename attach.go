@@ -49,17 +49,26 @@ func Attach(body func(*Thread) error, opts ...Option) error {
 
 // WithWaker sets what is called when a Thread has something to do while a task, or
 // the body of an Attach, has its loop and may sleep elsewhere, in a foreign wait: f
-// ends that wait, and then the task or body calls RunPending. Writing to an eventfd
-// does it for epoll, PostEmptyEvent for GLFW, g_main_context_wakeup for GLib.
+// ends that wait. Writing to an eventfd does it for epoll, PostEmptyEvent for GLFW,
+// g_main_context_wakeup for GLib. The loop around the wait then is:
+//
+//	wait()           // until f was called, or for events of its own
+//	clear()          // what f has left, say the eventfd's count; never after RunPending
+//	t.RunPending()
+//	if t.Closed() {
+//		return
+//	}
 //
 // f is called after work was queued, when the Thread is closed, and when a timer
 // falls due. Once it was called it is not called again before RunPending or Run has
 // ended or the next task has begun; if RunPending leaves work, f is called as that
-// ends. So a wait that remembers a wake-up loses none. A task that is about to wait
-// calls RunPending first: for what was queued before it began nobody calls f.
+// ends. So a wait that remembers one wake-up loses none. A task that is about to wait
+// for the first time calls RunPending before: for what was queued earlier nobody calls
+// f.
 //
 // f runs on the goroutine of whoever queues the work, or on one of the runtime's,
-// without locks held. It must not block.
+// without locks held. It must not block: the end of the Thread waits for calls in
+// progress, and after Done and Attach there is none.
 func WithWaker(f func()) Option {
 	if f == nil {
 		panic(nilArgument("WithWaker", "func"))
@@ -98,8 +107,8 @@ func (t *Thread) RunPending() int {
 	return int(w.ran - before)
 }
 
-// Run serves until ctx ends, and then returns its cause, or until the Thread is
-// closed, and then runs what was accepted and returns nil. It is called on the
+// Run serves until the Thread is closed, and then runs what was accepted and returns
+// nil, or until ctx ends before that, and then returns its cause. It is called on the
 // Thread, by the body of an Attach or by a task; what it runs nests inside that. Off
 // the Thread Run panics with a *WrongThreadError; in hooks, error handlers and the
 // close of a Bound it returns an error at once. The rest is as for RunPending.
@@ -125,7 +134,7 @@ func (t *Thread) Run(ctx context.Context) error {
 	w.nested(p)
 	w.left()
 	runtime.KeepAlive(t)
-	if w.down {
+	if w.inbox.Closed() && !w.inbox.Pending() {
 		return nil
 	}
 	return cause(ctx)
@@ -207,8 +216,24 @@ func (w *worker) left() {
 // wake calls the waker unless the Thread sees by itself that it has something to
 // do. Called after that was queued, without locks.
 func (c *core) wake() {
-	if f := c.extras.waker; f != nil && c.awake.CompareAndSwap(false, true) {
+	f := c.extras.waker
+	if f == nil || c.awake.Load() {
+		return
+	}
+	c.waking.Add(1)
+	defer c.waking.Add(^uint32(0))
+	if c.awake.CompareAndSwap(false, true) {
 		f()
+	}
+}
+
+// unwake returns when the waker is no longer being called, and will not be. The end
+// of the Thread calls it: what the waker writes to may be gone after that.
+func (w *worker) unwake() {
+	w.alarm.Stop()
+	w.awake.Store(true)
+	for w.waking.Load() > 0 {
+		prim.Yield()
 	}
 }
 

@@ -488,6 +488,36 @@ func TestWakerNotWhenServing(t *testing.T) {
 	})
 }
 
+// After the end nobody calls the waker any more: what it writes to may be gone.
+func TestWakerIsOverAtTheEnd(t *testing.T) {
+	for i := range rounds(50) {
+		var in atomic.Int64
+		slow := ste.WithWaker(func() {
+			in.Add(1)
+			for range i % 7 {
+				runtime.Gosched()
+			}
+			in.Add(-1)
+		})
+		th, end := attach(t, func(th *ste.Thread) error {
+			for !th.Closed() {
+				th.RunPending()
+			}
+			return nil
+		}, slow)
+		post := func() {
+			for th.Post(func() {}) == nil {
+				th.AfterFunc(time.Microsecond, func() {})
+			}
+		}
+		together(t, post, post, func() {
+			assert.NoError(t, th.Close())
+			assert.Zero(t, in.Load())
+		})
+		require.NoError(t, end())
+	}
+}
+
 // A Thread with a waker hands out its posts one by one: each may sleep elsewhere.
 func TestWakerBetweenPosts(t *testing.T) {
 	ring := make(chan struct{}, 1)

@@ -80,6 +80,10 @@ type core struct {
 	//	false -> true   whoever has queued something and then calls the waker; the
 	//	                Thread, when the loop has it back
 	awake prim.Flag
+	// waking is how many calls of the waker may be in progress. Added to before a
+	// look at awake and subtracted from after the call, by who queues; read by the
+	// Thread at its end, after it has set awake for good.
+	waking prim.Word
 
 	mu   prim.Mutex
 	rare *rare // guarded by mu; nil until there is something

@@ -211,7 +211,7 @@ func (w *worker) finish() {
 		w.sweep()
 	}
 	w.unlimited()
-	w.alarm.Stop()
+	w.unwake()
 	w.err = join(w.errs...)
 	w.finished = true
 	w.id.ended.Store(true)

@@ -53,8 +53,7 @@ func startHost(name string, poll time.Duration, s *strip) (*host, error) {
 			close(begun)
 			return h.loop(t)
 		}, opts...)
-		// A waker may be on its way even now; see openToolkit.
-		h.gone <- errors.Join(err, kit.close())
+		h.gone <- errors.Join(err, kit.close()) // nobody calls the waker any more
 	}()
 	select {
 	case <-begun:
@@ -84,12 +83,6 @@ func (h *host) loop(t *ste.Thread) error {
 		}
 		w.text += e.keys
 
-		closed := false
-		if e.woken || h.poll > 0 {
-			// Close calls the waker; Post tells whether it was that. Posting may call it
-			// too, so hush comes after, or the loop would keep itself awake for ever.
-			closed = errors.Is(t.Post(func() {}), ste.ErrClosed)
-		}
 		if e.woken {
 			// Before RunPending: a call of the waker after that is for work that is
 			// left, and must end the next wait.
@@ -98,7 +91,7 @@ func (h *host) loop(t *ste.Thread) error {
 			}
 		}
 		t.RunPending()
-		if closed {
+		if t.Closed() {
 			h.strip.mark(theEnd)
 			return nil
 		}

@@ -220,27 +220,6 @@ func TestCloseAsleep(t *testing.T) {
 	require.LessOrEqual(t, h.rounds, 3) // one, but for signals
 }
 
-// A waker may come after the end of Attach: it does not write to whoever has got the
-// descriptor's number since.
-func TestLateWaker(t *testing.T) {
-	k, err := openToolkit()
-	require.NoError(t, err)
-	require.NoError(t, k.close())
-	var files []*os.File
-	for range 5 {
-		f, err := os.CreateTemp(t.TempDir(), "")
-		require.NoError(t, err)
-		files = append(files, f)
-	}
-	k.wake()
-	for _, f := range files {
-		info, err := f.Stat()
-		require.NoError(t, err)
-		assert.Zero(t, info.Size())
-		require.NoError(t, f.Close())
-	}
-}
-
 func TestSpread(t *testing.T) {
 	b := []time.Duration{10, 100, 1000}
 	require.Equal(t, "@: ", spread([]time.Duration{1, 10, 50, 99, 10, 10, 10, 100}, b))

@@ -29,9 +29,8 @@ type event struct {
 	woken  bool   // wake was called, and hush not yet
 }
 
-// openToolkit makes files of the descriptors, so that they are safe to use late: a
-// write after Close is an error, and does not reach whoever got the same number
-// since. They are blocking ones, which stay out of the Go runtime's own epoll.
+// openToolkit makes files of the descriptors. They are blocking ones, which stay out
+// of the Go runtime's own epoll.
 func openToolkit() (k *toolkit, err error) {
 	k = new(toolkit)
 	defer func() {

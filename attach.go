@@ -134,7 +134,7 @@ func (t *Thread) Run(ctx context.Context) error {
 	w.nested(p)
 	w.left()
 	runtime.KeepAlive(t)
-	if w.inbox.Closed() && !w.inbox.Pending() {
+	if w.down || w.inbox.Closed() && !w.inbox.Pending() {
 		return nil
 	}
 	return cause(ctx)

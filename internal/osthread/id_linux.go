@@ -16,6 +16,8 @@ func Self() uint64 {
 	return ID()
 }
 
+const startupKnown = true
+
 // IsStartup reports whether the caller runs on the process's first thread. The
 // kernel's word is better than the recorded one: in a C program that loads Go
 // as a library, initialisers run on a thread of their own.

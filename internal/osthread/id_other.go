@@ -22,5 +22,7 @@ func ID() uint64 {
 	return id
 }
 
+const startupKnown = false
+
 // IsStartup reports false: threads cannot be told apart here.
 func IsStartup() bool { return false }

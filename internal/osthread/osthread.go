@@ -13,3 +13,7 @@ package osthread
 // ExitCrashes says that the Go runtime crashes on this system when a goroutine
 // ends while locked to its thread (golang/go#52394).
 const ExitCrashes = exitCrashes
+
+// StartupKnown says whether IsStartup can tell: where it is false, threads cannot
+// be told apart and IsStartup reports false for all of them.
+const StartupKnown = startupKnown

@@ -126,19 +126,42 @@ func init() {
 	}
 }
 
-// A Goexit of f becomes one of Run's caller, after the queue was drained.
-func TestGoexitOfF(t *testing.T) {
-	drained := false
-	returned, panicked := onMain(t, func() {
-		mainthread.Run(func(th *ste.Thread) {
-			require.NoError(t, th.Post(func() { drained = true }))
-			runtime.Goexit()
+// A Goexit of f becomes one of Run's caller, after the queue was drained, and so does
+// one of an init. The main goroutine can call Run again, in its deferred calls.
+func TestGoexit(t *testing.T) {
+	for _, of := range []string{"f", "an init"} {
+		t.Run(of, func(t *testing.T) {
+			out, code := runChild(t, "Goexit of "+of)
+			require.Zero(t, code, out)
 		})
-	})
-	require.False(t, returned)
-	require.Nil(t, panicked)
-	require.True(t, drained)
-	run(t, func(*ste.Thread) {}) // the main goroutine can still do it, in its deferred calls
+	}
+}
+
+func init() {
+	var t scenario
+	again := func() {
+		ran := false
+		mainthread.Run(func(th *ste.Thread) { require.NoError(t, th.Submit(func() { ran = true })) })
+		require.True(t, ran)
+	}
+	children["Goexit of f"] = func() {
+		drained := false
+		exits(func() {
+			mainthread.Run(func(th *ste.Thread) {
+				require.NoError(t, th.Post(func() { drained = true }))
+				runtime.Goexit()
+			})
+		}, func() {
+			require.True(t, drained)
+			again()
+		})
+	}
+	children["Goexit of an init"] = func() {
+		exits(func() {
+			mainthread.Run(func(*ste.Thread) { t.Errorf("ran"); t.FailNow() },
+				ste.WithInit(func() error { runtime.Goexit(); return nil }))
+		}, again)
+	}
 }
 
 // Run panics with the error of Attach, after f has ended: none is lost.
@@ -175,12 +198,6 @@ func TestErrorsOfAttach(t *testing.T) {
 		})
 	}
 	require.True(t, ended)
-
-	returned, panicked := onMain(t, func() {
-		mainthread.Run(never, ste.WithInit(func() error { runtime.Goexit(); return nil }))
-	})
-	require.False(t, returned)
-	require.Nil(t, panicked)
 }
 
 // When f has ended badly that counts, and the error of the closing goes to slog.
@@ -194,10 +211,20 @@ func TestErrorsOfTheClosingGoToSlog(t *testing.T) {
 	require.Equal(t, "oh", panicOf(t, func(*ste.Thread) { boomFrame("oh") }, teardown).Value)
 	require.Contains(t, log.String(), "ste: mainthread.Run: ")
 	require.Contains(t, log.String(), "of the teardown")
+}
 
-	log.Reset()
-	returned, panicked := onMain(t, func() { mainthread.Run(func(*ste.Thread) { runtime.Goexit() }, teardown) })
-	require.False(t, returned)
-	require.Nil(t, panicked)
-	require.Contains(t, log.String(), "of the teardown")
+func TestErrorsOfTheClosingGoToSlogAfterGoexit(t *testing.T) {
+	out, code := runChild(t, "Goexit and a failed closing")
+	require.Zero(t, code)
+	require.Contains(t, out, "ste: mainthread.Run: ")
+	require.Contains(t, out, "of the teardown")
+}
+
+func init() {
+	children["Goexit and a failed closing"] = func() {
+		exits(func() {
+			mainthread.Run(func(*ste.Thread) { runtime.Goexit() },
+				ste.WithTeardown(func() error { return errors.New("of the teardown") }))
+		}, func() {})
+	}
 }

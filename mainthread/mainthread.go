@@ -9,8 +9,9 @@
 // Importing this package locks the main goroutine to the main thread, and it stays
 // locked until the program ends. Nothing that func main does by itself could come in
 // time: only while package initialisers run does Go keep the main goroutine on that
-// thread. Afterwards it moves like any goroutine, and after ordinary waiting (a sleep,
-// a channel, a collection) it was found elsewhere in 0.5 to 30 % of all starts.
+// thread. Afterwards it moves like any goroutine: after ordinary waiting (a sleep, a
+// channel, a collection) it was found elsewhere in 0.5 to 30 % of all starts, and after
+// a dozen such waits in this package's own test, without the lock, in 251 of 300.
 //
 // The lock has a price, and every program that imports the package pays it, even if
 // only one of its dependencies does: a locked goroutine runs on one thread only, so

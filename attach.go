@@ -6,7 +6,6 @@ import (
 	"runtime"
 
 	"github.com/ste-go/ste/internal/inbox"
-	"github.com/ste-go/ste/internal/osthread"
 	"github.com/ste-go/ste/internal/prim"
 )
 
@@ -175,7 +174,7 @@ func (w *worker) lends() bool {
 // nested serves for p, in the middle of a task or of a body.
 func (w *worker) nested(p *patron) {
 	w.check()
-	outer, tid, runs, guest := w.job, w.tid, w.runs, w.guest
+	outer, runs, guest := w.job, w.runs, w.guest
 	inTask := outer.kind != noJob
 	service := w.inbox.Serve(inbox.Service{Nested: inTask, Single: inTask || !p.waits})
 	w.job, w.guest = job{}, true
@@ -186,7 +185,7 @@ func (w *worker) nested(p *patron) {
 		lockMore()
 		w.serve(p)
 	})
-	w.job, w.tid, w.runs, w.guest = outer, tid, runs, guest
+	w.job, w.runs, w.guest = outer, runs, guest
 	w.inbox.Serve(service)
 }
 
@@ -241,7 +240,6 @@ func (w *worker) unwake() {
 func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 	lockMore()
 	w.guest = true
-	w.tid = osthread.Self()
 	w.id.adopt()
 	w.aside(w.begin)
 	returned := false
@@ -276,10 +274,8 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 
 // aside runs f in coroutines, beside the host's code.
 func (w *worker) aside(f func()) {
-	tid := w.tid
 	w.session(unlockMore, func() {
 		lockMore()
 		f()
 	})
-	w.tid = tid
 }

@@ -2,6 +2,7 @@ package ste_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,7 +94,10 @@ func TestT15RunIdleUsesNoCPU(t *testing.T) {
 	defer cancel()
 	var tids []uint64
 	in := make(chan uint64)
+	var running sync.WaitGroup
 	run := func(th *ste.Thread) {
+		defer running.Done()
+		running.Add(1)
 		in <- osthread.ID()
 		assert.ErrorIs(t, th.Run(ctx), context.Canceled)
 	}
@@ -118,7 +122,7 @@ func TestT15RunIdleUsesNoCPU(t *testing.T) {
 			case 3:
 				var end func() error
 				th, end = attach(t, func(th *ste.Thread) error { run(th); return nil }, ste.WithWaitStrategy(wait))
-				defer func() { cancel(); assert.NoError(t, end()) }()
+				defer func() { assert.NoError(t, end()) }()
 			}
 			tids = append(tids, <-in)
 			ths = append(ths, th)
@@ -133,4 +137,6 @@ func TestT15RunIdleUsesNoCPU(t *testing.T) {
 	before := cpuTicks(t, tids)
 	time.Sleep(time.Second)
 	require.LessOrEqual(t, cpuTicks(t, tids)-before, 2, "ticks of 10 ms, %d Threads idle for a second", len(tids))
+	cancel()
+	running.Wait()
 }

@@ -55,7 +55,7 @@ func lockForGood() {
 
 // check ends the process if the Thread has been moved to another OS thread.
 func (w *worker) check() {
-	if threads && osthread.Self() != w.tid {
+	if threads && osthread.Self() != w.id.tid.Load() {
 		crash(fmt.Errorf("ste: %v has lost its OS thread: a task called runtime.UnlockOSThread more often than LockOSThread; remove the surplus calls", tagOf(w.id)))
 	}
 }

@@ -25,17 +25,15 @@ import (
 // not in the loop's frame.
 type worker struct {
 	*core
-	tid   uint64    // the OS thread, as osthread.Self tells it to the goroutine that runs
-	runs  uint64    // tasks taken since the coroutine began
-	ran   uint64    // tasks and timers, for RunPending
+	runs  uint32    // tasks taken since the coroutine began; an estimate after four thousand million
+	ran   uint32    // tasks and timers, for RunPending, modulo 2^32
 	alarm prim.Call // calls the waker when a timer is due
 	since uint8     // tasks taken since the lock count was set right
 	shut  uint8     // hooks in the middle of a task that are running, by contain
 	step  int32     // up to down: hooks[:step] were handled; then: are left to handle
 
 	job      job         // what user code is running; none outside of it
-	panicked *PanicError // how that code has ended, until end handles it
-	hookErr  error       // what the running hook has returned
+	fault    error       // how that code has ended, until end handles it: a *PanicError, or what a hook has returned
 	errs     []error     // of hooks
 	up       bool        // all inits have succeeded
 	failed   bool        // an init has not
@@ -109,9 +107,9 @@ func (w *worker) main() {
 // again in another one. restore is called at the end of each, see coroutine.
 func (w *worker) session(restore func(), f func()) {
 	for !w.coroutine(restore, func() {
-		w.tid, w.runs = osthread.Self(), 0
+		w.runs = 0
 		if j := w.job; j.kind != noJob {
-			if w.panicked != nil {
+			if w.fault != nil {
 				w.end(j, inbox.Panicked) // in a deferred call, while Goexit unwound
 			} else {
 				w.end(j, inbox.Exited)
@@ -187,7 +185,7 @@ func (w *worker) serve(who *patron) {
 				w.settle()
 			}
 			w.since += uint8(n)
-			w.runs += uint64(n)
+			w.runs += n
 		}
 		w.ran++
 		w.run(job{kind: aTask, task: t})
@@ -240,16 +238,16 @@ func (w *worker) run(j job) {
 		w.end(j, inbox.Returned)
 		return
 	}
-	if w.panicked == nil {
+	if w.fault == nil {
 		// panic(nil) under GODEBUG=panicnil=1: recover said nil, as it does without
 		// a panic, but a Goexit would not have come here.
-		w.panicked = newPanicError(tagOf(w.id), new(runtime.PanicNilError))
+		w.fault = newPanicError(tagOf(w.id), new(runtime.PanicNilError))
 	}
 	w.end(j, inbox.Panicked)
 }
 
 // protect calls the job's code. It reports whether that returned; if it panicked
-// the panic is in w.panicked.
+// the panic is in w.fault.
 func (w *worker) protect(j job) (returned bool) {
 	defer func() {
 		if returned {
@@ -258,13 +256,13 @@ func (w *worker) protect(j job) (returned bool) {
 		// In the worker and not in a result: a panic of a deferred call during a
 		// Goexit is recovered here, and then the Goexit goes on.
 		if v := recover(); v != nil {
-			w.panicked = newPanicError(tagOf(w.id), v)
+			w.fault = newPanicError(tagOf(w.id), v)
 		}
 	}()
 	if j.kind == aTask {
 		j.task.Func()()
 	} else {
-		w.hookErr = j.f()
+		w.fault = j.f()
 	}
 	return true
 }
@@ -272,8 +270,12 @@ func (w *worker) protect(j job) (returned bool) {
 // end handles the end of a job: it tells whoever waits, and hands on what
 // nobody waits for.
 func (w *worker) end(j job, how inbox.End) {
-	pe := w.panicked
-	w.job, w.panicked = job{}, nil
+	fault := w.fault
+	w.job, w.fault = job{}, nil
+	var pe *PanicError
+	if how == inbox.Panicked {
+		pe = fault.(*PanicError)
+	}
 	if w.extras.waker != nil {
 		w.awake.Store(true)
 	}
@@ -281,7 +283,7 @@ func (w *worker) end(j job, how inbox.End) {
 	case j.kind == aTask:
 		w.endTask(j.task, how, pe)
 	case j.kind == aHook:
-		w.endHook(how, pe)
+		w.endHook(how, fault)
 	case pe != nil && j.kind == aTimer:
 		w.handle(pe)
 	case pe != nil:
@@ -310,12 +312,8 @@ func (w *worker) endTask(t *inbox.Task, how inbox.End, pe *PanicError) {
 	}
 }
 
-func (w *worker) endHook(how inbox.End, pe *PanicError) {
-	err := w.hookErr
-	w.hookErr = nil
+func (w *worker) endHook(how inbox.End, err error) {
 	switch {
-	case pe != nil:
-		err = pe
 	case how == inbox.Exited && !w.up && !w.failed:
 		w.failed, w.exited = true, true
 		return

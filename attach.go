@@ -3,6 +3,7 @@ package ste
 import (
 	"context"
 	"fmt"
+	"iter"
 	"runtime"
 
 	"github.com/ste-go/ste/internal/inbox"
@@ -67,7 +68,8 @@ func Attach(body func(*Thread) error, opts ...Option) error {
 //
 // f runs on the goroutine of whoever queues the work, or on one of the runtime's,
 // without locks held. It must not block: the end of the Thread waits for calls in
-// progress, and after Done and Attach there is none.
+// progress, and after Done and Attach there is none. A waker that panics or calls
+// runtime.Goexit ends the process.
 func WithWaker(f func()) Option {
 	if f == nil {
 		panic(nilArgument("WithWaker", "func"))
@@ -83,7 +85,8 @@ func WithWaker(f func()) Option {
 // *WrongThreadError; in hooks, error handlers and the close of a Bound it does
 // nothing and returns 0.
 //
-// A task that RunPending runs must leave runtime.LockOSThread as it found it. With
+// A task that RunPending runs must leave runtime.LockOSThread as it found it, or the
+// runtime ends the process. Tasks that all call RunPending nest as deep. With
 // nothing to do RunPending costs some 50 ns, else about 2 us more than the tasks.
 func (t *Thread) RunPending() int {
 	w := t.must("RunPending").here()
@@ -94,10 +97,7 @@ func (t *Thread) RunPending() int {
 	if w.inbox.Pending() {
 		p := new(patron)
 		w.inbox.Gather()
-		w.inbox.Post(func() { // refused by a closed Thread, to which nothing comes any more
-			p.served = true
-			w.ran--
-		})
+		w.mark(func() { p.served = true }) // refused by a closed Thread, to which nothing comes any more
 		w.yields = false
 		w.nested(p)
 	}
@@ -110,7 +110,8 @@ func (t *Thread) RunPending() int {
 // nil, or until ctx ends before that, and then returns its cause. It is called on the
 // Thread, by the body of an Attach or by a task; what it runs nests inside that. Off
 // the Thread Run panics with a *WrongThreadError; in hooks, error handlers and the
-// close of a Bound it returns an error at once. The rest is as for RunPending.
+// close of a Bound it returns an error at once. Inside a task it sleeps whatever the
+// WaitStrategy. The rest is as for RunPending.
 func (t *Thread) Run(ctx context.Context) error {
 	c := t.must("Run")
 	if ctx == nil {
@@ -126,7 +127,7 @@ func (t *Thread) Run(ctx context.Context) error {
 		defer prim.Close(over)
 		prim.Go("Run", func() {
 			if prim.AwaitEither(p.ended, over) {
-				w.inbox.Post(func() { w.ran-- }) // wakes
+				w.mark(func() {}) // wakes it
 			}
 		})
 	}
@@ -137,6 +138,13 @@ func (t *Thread) Run(ctx context.Context) error {
 		return nil
 	}
 	return cause(ctx)
+}
+
+// mark queues f, for the one who serves and not for the waker.
+func (c *core) mark(f func()) {
+	task := c.inbox.Get(false)
+	task.Own = true
+	c.putPosted(task, f)
 }
 
 // A patron is for whom a Thread serves in the middle of a task or body.
@@ -174,18 +182,15 @@ func (w *worker) lends() bool {
 // nested serves for p, in the middle of a task or of a body.
 func (w *worker) nested(p *patron) {
 	w.check()
-	outer, runs, guest := w.job, w.runs, w.guest
+	outer, runs, guest, tolled := w.job, w.runs, w.guest, w.tolled
 	inTask := outer.kind != noJob
 	service := w.inbox.Serve(inbox.Service{Nested: inTask, Single: inTask || !p.waits})
 	w.job, w.guest = job{}, true
 	if w.extras.waker != nil {
 		w.awake.Store(true)
 	}
-	w.session(unlockMore, func() {
-		lockMore()
-		w.serve(p)
-	})
-	w.job, w.runs, w.guest = outer, runs, guest
+	w.session(nop, func() { w.serve(p) })
+	w.job, w.runs, w.guest, w.tolled = outer, runs, guest, tolled
 	w.inbox.Serve(service)
 }
 
@@ -195,7 +200,7 @@ func (w *worker) lend() {
 	if at := w.inbox.Until(); at == inbox.Never {
 		w.alarm.Stop()
 	} else {
-		w.alarm.At(at, w.core.wake)
+		w.alarm.At(at, w.extras.wake)
 	}
 }
 
@@ -220,10 +225,27 @@ func (c *core) wake() {
 		return
 	}
 	c.waking.Add(1)
-	defer c.waking.Add(^uint32(0))
 	if c.awake.CompareAndSwap(false, true) {
-		f()
+		c.call(f)
 	}
+	c.waking.Add(^uint32(0))
+}
+
+// call calls the waker, which must return: who has queued a task cannot leave before
+// it has ended, and nobody would be called any more.
+func (c *core) call(waker func()) {
+	returned := false
+	defer func() {
+		if !returned {
+			how := fmt.Errorf("called runtime.Goexit")
+			if v := recover(); v != nil {
+				how = fmt.Errorf("panicked: %w", newPanicError(Current(), v))
+			}
+			crash(fmt.Errorf("ste: the waker of %v %w", tagOf(c.id), how))
+		}
+	}()
+	waker()
+	returned = true
 }
 
 // unwake returns when the waker is no longer being called, and will not be. The end
@@ -241,13 +263,16 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 	lockMore()
 	w.guest = true
 	w.id.adopt()
-	w.aside(w.begin)
+	w.session(nop, w.begin)
 	returned := false
+	// The runtime compares the lock count that a coroutine began with.
+	_, compare := iter.Pull(func(func(struct{}) bool) {})
 	defer func() {
+		compare()
 		w.check()
 		w.awake.Store(true)
 		w.core.close()
-		w.aside(func() {
+		w.session(nop, func() {
 			w.serve(nil)
 			w.finish()
 		})
@@ -272,10 +297,4 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 	return err
 }
 
-// aside runs f in coroutines, beside the host's code.
-func (w *worker) aside(f func()) {
-	w.session(unlockMore, func() {
-		lockMore()
-		f()
-	})
-}
+func nop() {}

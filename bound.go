@@ -217,14 +217,14 @@ func (b *bound[T]) Over() bool { return b.over.Load() }
 // closing refuses, and releases the Bound itself.
 func (b *bound[T]) order() {
 	b.owner.inbox.Gather()
-	_ = b.owner.post(b.closeUnheard, nil, false)
+	_ = b.owner.postOwn(b.closeUnheard)
 }
 
 // collected is the cleanup of a Bound that nobody holds any more. It runs on a
 // goroutine of the runtime and must not wait.
 func (b *bound[T]) collected() {
 	if !b.closed.Load() {
-		_ = b.owner.post(b.closeUnheard, nil, false)
+		_ = b.owner.postOwn(b.closeUnheard)
 	}
 }
 

@@ -63,7 +63,7 @@ func Async[T any](t *Thread, f func() (T, error)) (*Future[T], error) {
 		gate.Lock()
 		fu.gate = gate
 	}
-	if err := c.post(fu.run, (*result[T])(fu), true); err != nil {
+	if err := c.post(fu.run, (*result[T])(fu)); err != nil {
 		return nil, err
 	}
 	if fu.gate != nil {
@@ -213,12 +213,12 @@ func (c *core) collected(cl *claim) {
 	}
 	// The Thread reports it, as it does for a Post. If it is closing it finds the
 	// claim in its sweep instead.
-	_ = c.post(func() {
+	_ = c.postOwn(func() {
 		if cl.taken.CompareAndSwap(false, true) {
 			c.claimed(cl)
 			panic(cl.pe)
 		}
-	}, nil, false)
+	})
 }
 
 // sweep reports, at the end of the Thread, the panics that no Wait has taken.

@@ -71,7 +71,7 @@ func (w *worker) settle() {
 
 // lockMore and unlockMore go round what runs where the lock count is somebody
 // else's: they leave it as it was, and stray unlocks in between do not free the
-// goroutine. Whoever is off by one at the end is told so by the runtime.
+// goroutine.
 func lockMore() {
 	if threads {
 		for range lockDepth {

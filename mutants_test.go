@@ -125,7 +125,7 @@ var mutants = []mutant{
 		"if earliest {", "if earliest && false {",
 		"waker and timers/park", 1},
 	{"the end of Run's ctx does not wake it", "attach.go",
-		"w.inbox.Post(func() { w.ran-- }) // wakes", "",
+		"w.mark(func() {}) // wakes it", "",
 		"Run/park", 2},
 	{"a batch is used again while a closure of it lets others in", "internal/inbox/posts.go",
 		"if t.kept {\n\t\treturn\n\t}\n", "",

@@ -26,6 +26,7 @@ type extras struct {
 	hooks   []hook // in the order of the options
 	handler func(error)
 	waker   func()
+	wake    func() // core.wake, made once; nil without a waker
 }
 
 var plain extras // of all that have none

@@ -75,7 +75,7 @@ func (t *Thread) Post(f func()) error {
 	if f == nil {
 		panic(nilArgument("Post", "func"))
 	}
-	err := c.post(f, nil, true)
+	err := c.post(f, nil)
 	runtime.KeepAlive(t)
 	return err
 }
@@ -191,30 +191,45 @@ func raise(end inbox.End, err error) error {
 	return err
 }
 
-// post queues f for nobody, or for sink. counted says whether the queue limit
-// applies.
-func (c *core) post(f func(), sink inbox.Sink, counted bool) error {
-	if sink == nil && !(counted && c.inbox.Limited()) {
-		return c.queued(c.inbox.Post(f))
+// post queues f for nobody, or for sink.
+func (c *core) post(f func(), sink inbox.Sink) error {
+	var v inbox.Verdict
+	if sink == nil && !c.inbox.Limited() {
+		v = c.inbox.Post(f)
+	} else {
+		task := c.inbox.Get(false)
+		task.Counted = true
+		if sink != nil {
+			task.Sink(sink)
+		}
+		v = c.putPosted(task, f)
 	}
-	task := c.inbox.Get(false)
-	task.Posted, task.Counted = true, counted
-	if sink != nil {
-		task.Sink(sink)
-	}
-	v := c.inbox.Put(task, f)
-	if v != inbox.Accepted {
-		c.inbox.Recycle(task)
-	}
-	return c.queued(v)
-}
-
-// queued tells the waker of what nobody waits for, or says why it was not queued.
-func (c *core) queued(v inbox.Verdict) error {
 	if v == inbox.Accepted {
 		c.wake()
 	}
 	return refusal(v)
+}
+
+// postOwn queues f for the Thread itself: no limit applies, and it is no task that
+// anybody has asked for.
+func (c *core) postOwn(f func()) error {
+	task := c.inbox.Get(false)
+	task.Own = true
+	v := c.putPosted(task, f)
+	if v == inbox.Accepted {
+		c.wake()
+	}
+	return refusal(v)
+}
+
+// putPosted queues a task that nobody waits for.
+func (c *core) putPosted(task *inbox.Task, f func()) inbox.Verdict {
+	task.Posted = true
+	v := c.inbox.Put(task, f)
+	if v != inbox.Accepted {
+		c.inbox.Recycle(task)
+	}
+	return v
 }
 
 // put queues f as task, or says why not.

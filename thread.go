@@ -31,7 +31,7 @@ import (
 //
 // A Thread that becomes unreachable is closed by the runtime: its queue is
 // drained, its teardowns run. Calls in progress keep it reachable. So do hooks
-// that refer to it, for ever, be it through a struct that holds the Thread and
+// (and a waker) that refer to it, for ever, be it through a struct that holds the Thread and
 // whose method is the hook. A Tag or a Tagged does not. Do not count on it for
 // anything but tidiness; in a testing/synctest bubble it does not happen.
 type Thread struct {
@@ -180,6 +180,7 @@ func newThread(call string, opts []Option) (*Thread, *core, error) {
 	}
 	if cfg.hooks != nil || cfg.handler != nil || cfg.waker != nil {
 		c.extras = &cfg.extras
+		c.extras.wake = c.wake
 	}
 	c.worker = &worker{core: c}
 	c.awake.Store(true)

@@ -139,7 +139,7 @@ func (c *core) arm(t *Thread, tm *timer, d time.Duration) (*Timer, error) {
 	tm.thread, tm.place = t, -1
 	if !c.inbox.Bubbled() && bubble.Here() {
 		// The caller's clock is not the Thread's.
-		if err := c.post(func() { c.start(tm, d) }, nil, false); err != nil {
+		if err := c.postOwn(func() { c.start(tm, d) }); err != nil {
 			return nil, err
 		}
 	} else if !c.start(tm, d) {

@@ -187,7 +187,9 @@ func (w *worker) serve(who *patron) {
 			w.since += uint8(n)
 			w.runs += n
 		}
-		w.ran++
+		if !t.Own {
+			w.ran++
+		}
 		w.run(job{kind: aTask, task: t})
 	}
 }

@@ -195,7 +195,7 @@ func (q *Inbox) Recycle(t *Task) {
 			t.Frame = nil
 		}
 		t.run = nil
-		t.Posted, t.Counted, t.Sunk = false, false, false
+		t.Posted, t.Own, t.Counted, t.Sunk = false, false, false, false
 		q.pool.push(t, t)
 		return
 	}
@@ -538,7 +538,7 @@ func (q *Inbox) Close() bool {
 func (q *Inbox) Closed() bool { return q.head.Load() == closed }
 
 // Drop takes out everything that is queued, oldest first, and finishes it as
-// Dropped with err. It returns how many there were.
+// Dropped with err. It returns how many there were, but for the Thread's own.
 func (q *Inbox) Drop(err error) int {
 	q.mu.Lock()
 	n := 0
@@ -560,8 +560,10 @@ func (q *Inbox) Drop(err error) int {
 		next := t.next
 		t.next = nil
 		if t.batch == nil {
+			if !t.Own {
+				n++
+			}
 			t.Finish(Dropped, err) // t is its waiter's now
-			n++
 		}
 		t = next
 	}

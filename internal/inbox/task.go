@@ -58,6 +58,7 @@ type Task struct {
 	want  uint32 // written by get; read from then on
 
 	Posted  bool // nobody waits inside Wait
+	Own     bool // the Thread's own, which nobody has asked for: Drop does not count it
 	Counted bool // counts against the limit of New
 	Sunk    bool // Frame is a Sink, which gets the end
 	queued  bool // in the list; guarded by Inbox.mu

@@ -145,8 +145,11 @@ func init() {
 		th := make1(w, ste.WithWaitStrategy(wait))
 		ran, posted := 0, 0
 		post := func(f func()) {
-			w.check(th.Post(func() { ran++; f() }) == nil, "not posted")
-			posted++
+			err := th.Post(func() { ran++; f() })
+			w.check(closedOrNil(err), "Post: %v", err)
+			if err == nil {
+				posted++
+			}
 		}
 		end := func() {
 			w.check(th.Close() == nil, "Close failed")

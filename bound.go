@@ -255,7 +255,7 @@ func (b *bound[T]) release() error { return b.finish(true, true) }
 // error. On the Thread, outside of all uses; settled as for contain.
 func (b *bound[T]) finish(taken, settled bool) error {
 	c := b.owner
-	if !b.estate.owned() {
+	if !b.estate.held() {
 		return b.err // nil inside of close
 	}
 	b.closed.Store(true)

@@ -67,7 +67,7 @@ func newPanicError(tag Tag, v any) *PanicError {
 // Thread it belongs to.
 type WrongThreadError struct {
 	Type    reflect.Type // type of the value; nil when the rule is about code (Tag.Check)
-	Want    Tag          // the Thread it belongs to
+	Want    Tag          // the Thread it belongs to; the zero Tag for a Local, which belongs on any
 	Got     Tag          // the Thread the code runs on; the zero Tag for no Thread
 	Ended   bool         // whether Want's Thread has ended
 	Created []byte       // the stack that made the value, with STE_DEBUG=stacks in the environment
@@ -89,9 +89,12 @@ func (e *WrongThreadError) Error() string {
 	var b strings.Builder
 	b.WriteString("ste: wrong thread: ")
 	what := "used"
-	if e.Type != nil {
+	switch {
+	case e.Want == (Tag{}):
+		fmt.Fprintf(&b, "%v has a value for each Thread", e.Type)
+	case e.Type != nil:
 		fmt.Fprintf(&b, "%v belongs to %v", e.Type, e.Want)
-	} else {
+	default:
 		fmt.Fprintf(&b, "this code belongs on %v", e.Want)
 		what = "run"
 	}

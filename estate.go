@@ -8,13 +8,25 @@ type estate struct {
 	release      func() error
 }
 
+// owned is all that a Thread owns. The Thread's.
+type owned struct {
+	anchor estate
+	locals
+}
+
+// owns returns what the Thread owns.
+func (c *core) owns() *owned {
+	if c.owned == nil {
+		c.owned = new(owned)
+		anchor := &c.owned.anchor
+		anchor.older, anchor.newer = anchor, anchor
+	}
+	return c.owned
+}
+
 // own adds e to what the Thread releases.
 func (c *core) own(e *estate, release func() error) {
-	if c.estate == nil {
-		c.estate = new(estate)
-		c.estate.older, c.estate.newer = c.estate, c.estate
-	}
-	anchor := c.estate
+	anchor := &c.owns().anchor
 	e.release = release
 	e.older, e.newer = anchor.older, anchor
 	e.older.newer, anchor.older = e, e
@@ -26,13 +38,13 @@ func (e *estate) disown() {
 	*e = estate{}
 }
 
-// owned reports whether e has neither been released nor taken out.
-func (e *estate) owned() bool { return e.older != nil }
+// held reports whether e has neither been released nor taken out.
+func (e *estate) held() bool { return e.older != nil }
 
 // newest returns what must be released next, or nil.
 func (c *core) newest() *estate {
-	if c.estate == nil || c.estate.older == c.estate {
+	if c.owned == nil || c.owned.anchor.older == &c.owned.anchor {
 		return nil
 	}
-	return c.estate.older
+	return c.owned.anchor.older
 }

@@ -46,6 +46,9 @@ type identity struct {
 	// the Thread, read for messages.
 	ended atomic.Bool
 
+	// core is the Thread, nil when it has ended. The Thread's.
+	core *core
+
 	// waiting is the wait this Thread's code is in. Guarded by ring.mu.
 	waiting edge
 }

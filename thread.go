@@ -53,7 +53,7 @@ type core struct {
 
 	// The Thread's.
 	worker *worker // nil when it has ended
-	estate *estate // what it owns, nil until there is something
+	owned  *owned  // nil until there is something
 
 	// stage is how far the Thread has come, for waits to be over. Written by the
 	// Thread only, upwards: starting, serving, ended or exited. Read by the ring
@@ -89,11 +89,12 @@ type core struct {
 	rare *rare // guarded by mu; nil until there is something
 }
 
-// rare is what few Threads need. All of it is guarded by core.mu.
+// rare is what few Threads need. All of it but errs is guarded by core.mu.
 type rare struct {
 	unclaimed map[*claim]struct{} // panics of Async tasks that no Wait has taken
 	unlimit   func()              // stops what Shutdowns that did not wait have set up; may be nil
 	timers    timers
+	errs      []error // of hooks; the Thread's
 }
 
 // seldom returns what few Threads need. The caller holds mu.
@@ -173,7 +174,7 @@ func newThread(call string, opts []Option) (*Thread, *core, error) {
 	c := &core{
 		id: id,
 		inbox: inbox.New(inbox.Config{
-			Limit: cfg.limit, Bubbled: bubble.Here(), Wait: waits[cfg.wait], Single: cfg.waker != nil,
+			Limit: cfg.limit, Bubble: bubble.Number(), Wait: waits[cfg.wait], Single: cfg.waker != nil,
 		}),
 		extras: &plain,
 		done:   make(chan struct{}),
@@ -183,6 +184,7 @@ func newThread(call string, opts []Option) (*Thread, *core, error) {
 		c.extras.wake = c.wake
 	}
 	c.worker = &worker{core: c}
+	id.core = c
 	c.awake.Store(true)
 	t := &Thread{core: opaque.To(c)}
 	id.thread = weak.Make(t)

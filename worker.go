@@ -32,18 +32,16 @@ type worker struct {
 	shut  uint8     // hooks in the middle of a task that are running, by contain
 	step  int32     // up to down: hooks[:step] were handled; then: are left to handle
 
-	job      job         // what user code is running; none outside of it
-	fault    error       // how that code has ended, until end handles it: a *PanicError, or what a hook has returned
-	errs     []error     // of hooks
-	up       bool        // all inits have succeeded
-	failed   bool        // an init has not
-	exited   bool        // since it called runtime.Goexit
-	guest    bool        // the lock count is not the Thread's own: in the middle of a task, or attached
-	tolled   bool        // the waker has been called since the Thread was closed
-	yields   bool        // due timers have had their turn
-	down     bool        // the queue is closed and empty
-	finished bool        // the last hook has ended
-	after    inbox.After // how the last task ended
+	job    job         // what user code is running; none outside of it
+	fault  error       // how that code has ended, until end handles it: a *PanicError, or what a hook has returned
+	up     bool        // all inits have succeeded
+	failed bool        // an init has not
+	exited bool        // since it called runtime.Goexit
+	guest  bool        // the lock count is not the Thread's own: in the middle of a task, or attached
+	tolled bool        // the waker has been called since the Thread was closed
+	yields bool        // due timers have had their turn
+	down   bool        // the queue is closed and empty
+	after  inbox.After // how the last task ended
 }
 
 // A job is one call of user code. The zero job is none.
@@ -212,8 +210,8 @@ func (w *worker) finish() {
 	}
 	w.unlimited()
 	w.unwake()
-	w.err = join(w.errs...)
-	w.finished = true
+	w.err = w.joined()
+	w.owned, w.id.core = nil, nil
 	w.id.ended.Store(true)
 	if w.exited {
 		w.stage.Store(exited)
@@ -328,7 +326,10 @@ func (w *worker) endHook(how inbox.End, err error) {
 	if !w.up {
 		w.failed = true
 	}
-	w.errs = append(w.errs, err)
+	w.mu.Lock()
+	r := w.seldom()
+	w.mu.Unlock()
+	r.errs = append(r.errs, err)
 }
 
 // handle gives the panic of a posted task to the error handler, on the Thread.
@@ -378,6 +379,17 @@ func handlerPanicked(c *core, pe *PanicError) error {
 func crash(err error) {
 	go panic(err)
 	select {}
+}
+
+// joined returns the errors of the hooks.
+func (w *worker) joined() error {
+	w.mu.Lock()
+	r := w.rare
+	w.mu.Unlock()
+	if r == nil {
+		return nil
+	}
+	return join(r.errs...)
 }
 
 // join is errors.Join that leaves a single error as it is.

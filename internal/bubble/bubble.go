@@ -14,14 +14,29 @@ import (
 
 // Here reports whether the caller runs inside a bubble. It costs one clock
 // reading outside of bubbles and a stack header inside.
-func Here() bool {
+func Here() bool { return Number() != 0 }
+
+// Number returns the number of the bubble in which the caller runs, which no other
+// bubble of this process ever has, and 0 outside of bubbles. It costs what Here does.
+func Number() uint32 {
 	// A bubble's clock has no monotonic part. That alone is a hint, not a
 	// proof (a wall clock outside 1885..2157 lacks it too), so ask the
 	// goroutine's own header as well.
 	if now := time.Now(); now != now.Round(0) {
-		return false
+		return 0
 	}
 	var buf [256]byte
 	header, _, _ := bytes.Cut(buf[:runtime.Stack(buf[:], false)], []byte("\n"))
-	return bytes.Contains(header, []byte("synctest bubble"))
+	_, number, found := bytes.Cut(header, []byte("synctest bubble "))
+	if !found {
+		return 0
+	}
+	n := uint32(0)
+	for _, d := range number {
+		if d < '0' || d > '9' {
+			break
+		}
+		n = 10*n + uint32(d-'0')
+	}
+	return n
 }

@@ -34,10 +34,10 @@ const (
 // Its parts lie on cache lines of their own by who writes them: everyone, the
 // worker, the submitters.
 type Inbox struct {
-	limit   int64 // most counted Tasks queued at once, 0 for any; immutable
-	bubbled bool  // made inside a synctest bubble; immutable
-	bell    prim.Bell
-	pace    pace
+	limit  int64  // most counted Tasks queued at once, 0 for any; immutable
+	bubble uint32 // the synctest bubble it was made in, 0 for none; immutable
+	bell   prim.Bell
+	pace   pace
 	// counted is how many counted Tasks are queued. Put adds before it queues, and
 	// who takes a Task out subtracts after. Unused without a limit.
 	counted prim.Count
@@ -101,10 +101,10 @@ const (
 
 // A Config is what New needs to know.
 type Config struct {
-	Limit   int  // most counted Tasks queued at one time, 0 for any number
-	Bubbled bool // made in a synctest bubble
-	Wait    Wait // how the two sides wait for each other
-	Single  bool // as of a Service, always
+	Limit  int    // most counted Tasks queued at one time, 0 for any number
+	Bubble uint32 // the synctest bubble it is made in, 0 for none
+	Wait   Wait   // how the two sides wait for each other
+	Single bool   // as of a Service, always
 }
 
 // A Service says how the worker goes about it.
@@ -115,9 +115,9 @@ type Service struct {
 
 // New makes an Inbox.
 func New(c Config) *Inbox {
-	q := &Inbox{limit: int64(c.Limit), bubbled: c.Bubbled, single: c.Single, bell: prim.NewBell()}
+	q := &Inbox{limit: int64(c.Limit), bubble: c.Bubble, single: c.Single, bell: prim.NewBell()}
 	q.service.Single = c.Single
-	if c.Bubbled {
+	if c.Bubble != 0 {
 		c.Wait = Park // a bubble's clock stands still while somebody spins
 	}
 	q.pace.init(c.Wait)
@@ -127,7 +127,10 @@ func New(c Config) *Inbox {
 }
 
 // Bubbled reports whether the Inbox was made in a synctest bubble.
-func (q *Inbox) Bubbled() bool { return q.bubbled }
+func (q *Inbox) Bubbled() bool { return q.bubble != 0 }
+
+// Bubble returns the number of that bubble, or 0.
+func (q *Inbox) Bubble() uint32 { return q.bubble }
 
 // Never is later than any time.
 const Never = math.MaxInt64
@@ -166,7 +169,7 @@ func (q *Inbox) Get(waits bool) *Task {
 		t = q.pool.pop()
 	}
 	if t.waiter == nil || t.bell == (prim.Bell{}) {
-		if !q.bubbled && bubble.Here() { // what is made here is no good outside
+		if q.bubble == 0 && bubble.Here() { // what is made here is no good outside
 			q.putBack(t)
 			t = &Task{waiter: &waiter{gate: new(prim.Mutex)}}
 			t.gate.Lock()

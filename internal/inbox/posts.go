@@ -143,7 +143,7 @@ func (q *Inbox) rest() *Task {
 	// In a bubble only the worker itself may drop what is queued, in between; and
 	// with timers no more than one closure may come before them.
 	t.chunk = Chunk
-	if q.service.Single || q.bubbled || q.until.Load() != Never {
+	if q.service.Single || q.bubble != 0 || q.until.Load() != Never {
 		t.chunk = 1
 	}
 	return t

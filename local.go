@@ -1,0 +1,402 @@
+package ste
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"slices"
+
+	"github.com/ste-go/ste/internal/bubble"
+	"github.com/ste-go/ste/internal/opaque"
+	"github.com/ste-go/ste/internal/prim"
+)
+
+// A Local is a value for each Thread: a scratch buffer, a connection, a handle of a C
+// library that wants one for each thread. A Thread's value is opened there when the
+// Thread first asks for it, and closed there when the Thread ends, when the Local is
+// closed, or when nobody holds the Local any more.
+//
+// Make one with NewLocal; the methods of the zero Local panic. There may be any
+// number. All methods may be called from anywhere, Get, TryGet and Take on a Thread
+// only. A Local must not be copied. It does not keep Threads alive. If open or close
+// refers to the Local itself, it never becomes garbage while a Thread has a value, and
+// must be closed.
+//
+// A value is only touched by its own Thread, so it needs no further synchronization;
+// what Get returns must not leave the Thread. Get takes no lock and some 10 ns, and
+// allocates on first use only. A Thread that has ended keeps nothing.
+type Local[T any] struct {
+	_    noCopy
+	core opaque.Ref[local[T]]
+}
+
+// A local is the Local without the handle that users hold, so that it can be noticed
+// when nobody does.
+type local[T any] struct {
+	open  func() (T, error)
+	close func(*T) error // may be nil
+	slot  int
+
+	mu prim.Mutex
+	// Guarded by mu.
+	closed bool // no value is made any more; slot is somebody else's
+	newest *localValue[T]
+	errs   []error // of values that ended since it was closed
+}
+
+// A localValue is one Thread's.
+type localValue[T any] struct {
+	// The Thread's.
+	v     T
+	state valueState
+	hold  estate
+
+	local *local[T] // immutable
+	owner *core     // immutable
+
+	older, newer *localValue[T] // guarded by local.mu
+
+	closers prim.Count    // calls of Close that wait for the end
+	over    prim.Flag     // set by the Thread before it closes done
+	done    chan struct{} // closed when close has ended; made on the Thread
+}
+
+type valueState uint8
+
+const (
+	opening valueState = iota
+	alive
+	gone // or about to be
+)
+
+// NewLocal makes a Local whose values open makes and close closes, both on the Thread
+// that asks; close may be nil. They may use other Locals. open that asks for its own
+// value gets an error; if it fails there is no value, and the next Get tries again.
+// close may still use values that are older than its own.
+func NewLocal[T any](open func() (T, error), close func(*T) error) *Local[T] {
+	if open == nil {
+		panic(nilArgument("NewLocal", "open func"))
+	}
+	c := &local[T]{open: open, close: close, slot: takeSlot()}
+	l := &Local[T]{core: opaque.To(c)}
+	if !prim.Exploring {
+		runtime.AddCleanup(l, (*local[T]).collected, c)
+	}
+	return l
+}
+
+// must returns the core, or panics for a nil or zero Local (T8).
+func (l *Local[T]) must(call string) *local[T] {
+	if l == nil {
+		panic("ste: " + call + " of a nil Local")
+	}
+	c := l.core.Get()
+	if c == nil {
+		panic("ste: " + call + " of the zero Local; make Locals with NewLocal")
+	}
+	return c
+}
+
+// Get returns this Thread's value, which it opens if there is none. It panics where
+// TryGet returns an error. A panic or Goexit of open goes on.
+func (l *Local[T]) Get() *T {
+	if l != nil {
+		if c := l.core.Get(); c != nil {
+			if id := currentIdentity(); id != nil {
+				if lv := c.here(id); lv != nil && lv.state == alive {
+					return &lv.v
+				}
+			}
+		}
+	}
+	v, err := l.tryGet("Get")
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// TryGet is Get with an error instead of a panic: a *WrongThreadError off every
+// Thread; open's error; one that wraps ErrClosed once the Local is closed, and, at the
+// end of the Thread, during the value's close and after it.
+func (l *Local[T]) TryGet() (*T, error) { return l.tryGet("TryGet") }
+
+func (l *Local[T]) tryGet(call string) (*T, error) {
+	c := l.must(call)
+	id := currentIdentity()
+	if id == nil {
+		return nil, &WrongThreadError{Type: reflect.TypeFor[Local[T]]()}
+	}
+	lv := c.here(id)
+	if lv == nil {
+		v, err := c.make(id.core)
+		runtime.KeepAlive(l)
+		return v, err
+	}
+	switch lv.state {
+	case opening:
+		return nil, fmt.Errorf("ste: Local[%v]: open asks for its own value on %v, which it is about to make", reflect.TypeFor[T](), tagOf(id))
+	case gone:
+		return nil, c.refusal(id)
+	}
+	return &lv.v, nil
+}
+
+// here returns this Thread's value, or nil.
+func (c *local[T]) here(id *identity) *localValue[T] {
+	if o := id.core.owned; o != nil {
+		if lv, ok := o.at(c.slot).(*localValue[T]); ok && lv.local == c {
+			return lv
+		}
+	}
+	return nil
+}
+
+func (c *local[T]) refusal(id *identity) error {
+	return fmt.Errorf("ste: Local[%v]: closed, or its value on %v is: %w", reflect.TypeFor[T](), tagOf(id), ErrClosed)
+}
+
+// make opens this Thread's value.
+func (c *local[T]) make(owner *core) (*T, error) {
+	if c.isClosed() {
+		return nil, c.refusal(owner.id)
+	}
+	lv := &localValue[T]{local: c, owner: owner, done: make(chan struct{})}
+	owner.owns().set(c.slot, lv)
+	defer func() {
+		if lv.state == opening {
+			lv.vacate()
+		}
+	}()
+	v, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	lv.v, lv.state = v, alive
+	owner.own(&lv.hold, func() error { return lv.end(true, true) })
+	if !c.enlist(lv) { // closed meanwhile
+		lv.closers.Add(1)
+		return nil, errors.Join(c.refusal(owner.id), lv.end(true, false))
+	}
+	return &lv.v, nil
+}
+
+func (c *local[T]) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
+// enlist adds lv unless the Local is closed.
+func (c *local[T]) enlist(lv *localValue[T]) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	if lv.older = c.newest; lv.older != nil {
+		lv.older.newer = lv
+	}
+	c.newest = lv
+	return true
+}
+
+// unlist takes lv out, which has ended with err, and reports whether the Local is
+// closed.
+func (c *local[T]) unlist(lv *localValue[T], err error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case lv.newer != nil:
+		lv.newer.older = lv.older
+	case c.newest == lv:
+		c.newest = lv.older
+	}
+	if lv.older != nil {
+		lv.older.newer = lv.newer
+	}
+	lv.older, lv.newer = nil, nil
+	if c.closed && err != nil {
+		c.errs = append(c.errs, err)
+	}
+	return c.closed
+}
+
+// all returns the values, but for those that were made in other synctest bubbles and
+// must not be touched from here (T16), by the Threads' numbers.
+func (c *local[T]) all(here uint32) (all []*localValue[T]) {
+	for lv := c.newest; lv != nil; lv = lv.older {
+		if b := lv.owner.inbox.Bubble(); b == 0 || b == here {
+			all = append(all, lv)
+		}
+	}
+	slices.SortFunc(all, func(a, b *localValue[T]) int { return cmp.Compare(a.owner.id.id, b.owner.id.id) })
+	return all
+}
+
+// vacate empties the slot, unless it is another Local's by now. On the Thread.
+func (lv *localValue[T]) vacate() {
+	if o := lv.owner.owned; o != nil && o.at(lv.local.slot) == any(lv) {
+		o.set(lv.local.slot, nil)
+	}
+}
+
+// end closes the value unless that has begun already, and returns close's error.
+// taken says that the caller hands that on; settled is as for contain. On the Thread.
+func (lv *localValue[T]) end(taken, settled bool) (err error) {
+	if !lv.hold.held() {
+		return nil
+	}
+	c := lv.owner
+	lv.state = gone
+	lv.hold.disown()
+	if f := lv.local.close; f != nil {
+		err = c.contain("the close of a Local's value", settled, func() error { return f(&lv.v) })
+	}
+	var zero T
+	lv.v = zero // T7
+	if lv.local.unlist(lv, err) {
+		lv.vacate() // else it stays, to say that the value is gone
+	}
+	lv.over.Store(true)
+	prim.Close(lv.done)
+	if err != nil && !taken && lv.closers.Load() == 0 {
+		c.tell(fmt.Errorf("ste: the close of a Local's value on %v: %w", tagOf(c.id), err))
+	}
+	return err
+}
+
+// endUnheard is end as a task of its own.
+func (lv *localValue[T]) endUnheard() { lv.end(false, true) }
+
+// Over reports whether a wait for the end of the value is over.
+func (lv *localValue[T]) Over() bool { return lv.over.Load() }
+
+// Take removes this Thread's value without closing it and returns it; false if there is
+// none. The next Get opens another. Take panics off every Thread.
+func (l *Local[T]) Take() (T, bool) {
+	c := l.must("Take")
+	id := currentIdentity()
+	if id == nil {
+		panic(&WrongThreadError{Type: reflect.TypeFor[Local[T]]()})
+	}
+	lv := c.here(id)
+	if lv == nil || lv.state != alive {
+		var zero T
+		return zero, false
+	}
+	v := lv.v
+	var zero T
+	lv.v, lv.state = zero, gone
+	lv.hold.disown()
+	lv.vacate()
+	c.unlist(lv, nil)
+	lv.over.Store(true)
+	prim.Close(lv.done)
+	return v, true
+}
+
+// Each calls f with every live value, one after the other, each on its own Thread,
+// by the Threads' numbers. It stops at the first error of f and returns that, and at
+// the end of ctx, whose cause it returns. A Thread that is closing is left out, and so
+// is one that ends or begins meanwhile. Waiting, rings, panics and Goexit are as for
+// SubmitContext. From outside a testing/synctest bubble, Each does not see the Threads
+// inside.
+func (l *Local[T]) Each(ctx context.Context, f func(Tag, *T) error) error {
+	c := l.must("Each")
+	if ctx == nil {
+		panic(nilArgument("Each", "context"))
+	}
+	if f == nil {
+		panic(nilArgument("Each", "func"))
+	}
+	here := bubble.Number()
+	c.mu.Lock()
+	all := c.all(here)
+	c.mu.Unlock()
+	from := currentIdentity()
+	for _, lv := range all {
+		if ctx.Err() != nil {
+			return cause(ctx)
+		}
+		var err error
+		visit := func() {
+			if lv.state == alive {
+				err = f(tagOf(lv.owner.id), &lv.v)
+			}
+		}
+		if lv.owner.id == from {
+			visit()
+		} else if refused := lv.owner.submit(from, ctx, visit); refused != nil && (refused != ErrClosed || ctx.Err() != nil) {
+			return refused
+		}
+		if err != nil {
+			return err
+		}
+	}
+	runtime.KeepAlive(l)
+	return nil
+}
+
+// Close closes every Thread's value, each on its Thread, and waits for that. No value
+// is made from then on. It returns the errors of close, joined, a panic as a
+// *PanicError; every Close returns the same. Where a wait would close a ring of
+// Threads, that Thread's value is closed without a wait, and an error that wraps
+// ErrDeadlock is part of the result. From outside a testing/synctest bubble, Close
+// leaves the values inside to their Threads.
+func (l *Local[T]) Close() error {
+	c := l.must("Close")
+	from := currentIdentity()
+	all := c.shut(bubble.Number())
+	for _, lv := range all {
+		lv.closers.Add(1)
+		if lv.owner.id != from {
+			_ = lv.owner.postOwn(lv.endUnheard) // a Thread that is closing refuses, and releases it itself
+		}
+	}
+	var rings []error
+	for _, lv := range all {
+		if lv.owner.id == from {
+			lv.end(true, false)
+		} else if err := lv.await(from); err != nil {
+			rings = append(rings, err)
+		}
+	}
+	runtime.KeepAlive(l)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return join(append(rings, c.errs...)...)
+}
+
+// await waits for the end of the value.
+func (lv *localValue[T]) await(from *identity) error {
+	if err := enterWait(from, lv.owner.id, lv); err != nil {
+		lv.closers.Add(-1)
+		return err
+	}
+	defer leaveWait(from)
+	prim.Await(lv.done)
+	return nil
+}
+
+// shut lets no value be made any more, and returns those there are.
+func (c *local[T]) shut(here uint32) []*localValue[T] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.closed = true
+		giveSlot(c.slot)
+	}
+	return c.all(here)
+}
+
+// collected is the cleanup of a Local that nobody holds any more. It runs on a
+// goroutine of the runtime, outside of all bubbles, and must not wait.
+func (c *local[T]) collected() {
+	for _, lv := range c.shut(0) {
+		_ = lv.owner.postOwn(lv.endUnheard)
+	}
+}

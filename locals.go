@@ -1,0 +1,66 @@
+package ste
+
+import "sync"
+
+// locals are a Thread's values of Locals, by the Locals' slots. The Thread's, so
+// they need no lock. A slot may hold what a Local that is closed has left there: who
+// looks compares.
+type locals struct {
+	first [8]any // most programs have few
+	more  []*[localsPage]any
+}
+
+const localsPage = 64
+
+func (ls *locals) at(slot int) any {
+	if uint(slot) < uint(len(ls.first)) {
+		return ls.first[slot]
+	}
+	slot -= len(ls.first)
+	if page := slot / localsPage; page < len(ls.more) && ls.more[page] != nil {
+		return ls.more[page][slot%localsPage]
+	}
+	return nil
+}
+
+func (ls *locals) set(slot int, v any) {
+	if slot < len(ls.first) {
+		ls.first[slot] = v
+		return
+	}
+	slot -= len(ls.first)
+	page := slot / localsPage
+	if page >= len(ls.more) {
+		ls.more = append(ls.more, make([]*[localsPage]any, page+1-len(ls.more))...)
+	}
+	if ls.more[page] == nil {
+		ls.more[page] = new([localsPage]any)
+	}
+	ls.more[page][slot%localsPage] = v
+}
+
+// slots gives each Local a number, those of closed ones again, so that tables are no
+// longer than the most Locals there were at one time.
+var slots struct {
+	mu   sync.Mutex
+	free []int
+	next int
+}
+
+func takeSlot() int {
+	slots.mu.Lock()
+	defer slots.mu.Unlock()
+	if n := len(slots.free); n > 0 {
+		slot := slots.free[n-1]
+		slots.free = slots.free[:n-1]
+		return slot
+	}
+	slots.next++
+	return slots.next - 1
+}
+
+func giveSlot(slot int) {
+	slots.mu.Lock()
+	defer slots.mu.Unlock()
+	slots.free = append(slots.free, slot)
+}

@@ -42,9 +42,9 @@ type local[T any] struct {
 
 	mu prim.Mutex
 	// Guarded by mu.
-	closed bool // no value is made any more; slot is somebody else's
-	newest *localValue[T]
-	errs   []error // of values that ended since it was closed
+	closed bool           // no value is made any more; slot is somebody else's
+	newest *localValue[T] // of those that are opened, alive or being closed
+	errs   []error        // of values that ended since it was closed
 }
 
 // A localValue is one Thread's.
@@ -161,13 +161,14 @@ func (c *local[T]) refusal(id *identity) error {
 
 // make opens this Thread's value.
 func (c *local[T]) make(owner *core) (*T, error) {
-	if c.isClosed() {
+	lv := &localValue[T]{local: c, owner: owner, done: make(chan struct{})}
+	if !c.enlist(lv) {
 		return nil, c.refusal(owner.id)
 	}
-	lv := &localValue[T]{local: c, owner: owner, done: make(chan struct{})}
 	owner.owns().set(c.slot, lv)
 	defer func() {
 		if lv.state == opening {
+			lv.leave(nil)
 			lv.vacate()
 		}
 	}()
@@ -177,8 +178,7 @@ func (c *local[T]) make(owner *core) (*T, error) {
 	}
 	lv.v, lv.state = v, alive
 	owner.own(&lv.hold, func() error { return lv.end(true, true) })
-	if !c.enlist(lv) { // closed meanwhile
-		lv.closers.Add(1)
+	if c.isClosed() { // meanwhile; that Close waits for this
 		return nil, errors.Join(c.refusal(owner.id), lv.end(true, false))
 	}
 	return &lv.v, nil
@@ -237,6 +237,16 @@ func (c *local[T]) all(here uint32) (all []*localValue[T]) {
 	return all
 }
 
+// leave tells the Local and those who wait that the value has ended, with err. It
+// reports whether the Local is closed.
+func (lv *localValue[T]) leave(err error) (closed bool) {
+	lv.state = gone
+	closed = lv.local.unlist(lv, err)
+	lv.over.Store(true)
+	prim.Close(lv.done)
+	return closed
+}
+
 // vacate empties the slot, unless it is another Local's by now. On the Thread.
 func (lv *localValue[T]) vacate() {
 	if o := lv.owner.owned; o != nil && o.at(lv.local.slot) == any(lv) {
@@ -258,11 +268,9 @@ func (lv *localValue[T]) end(taken, settled bool) (err error) {
 	}
 	var zero T
 	lv.v = zero // T7
-	if lv.local.unlist(lv, err) {
+	if lv.leave(err) {
 		lv.vacate() // else it stays, to say that the value is gone
 	}
-	lv.over.Store(true)
-	prim.Close(lv.done)
 	if err != nil && !taken && lv.closers.Load() == 0 {
 		c.tell(fmt.Errorf("ste: the close of a Local's value on %v: %w", tagOf(c.id), err))
 	}
@@ -290,12 +298,10 @@ func (l *Local[T]) Take() (T, bool) {
 	}
 	v := lv.v
 	var zero T
-	lv.v, lv.state = zero, gone
+	lv.v = zero
 	lv.hold.disown()
 	lv.vacate()
-	c.unlist(lv, nil)
-	lv.over.Store(true)
-	prim.Close(lv.done)
+	lv.leave(nil)
 	return v, true
 }
 

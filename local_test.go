@@ -253,6 +253,52 @@ func TestLocalClose(t *testing.T) {
 	}
 }
 
+// Close waits for a value that is being opened, and closes it.
+func TestLocalCloseDuringOpen(t *testing.T) {
+	th := start(t)
+	in, leave := make(chan struct{}), make(chan struct{})
+	closed := false
+	fails := false
+	open := func() (int, error) {
+		close(in)
+		<-leave
+		if fails {
+			return 0, errors.New("oh")
+		}
+		return 7, nil
+	}
+	for _, fails = range []bool{false, true} {
+		in, leave, closed = make(chan struct{}), make(chan struct{}), false
+		l := ste.NewLocal(open, func(*int) error { closed = true; return nil })
+		require.NoError(t, th.Post(func() {
+			_, err := l.TryGet()
+			require.Error(t, err)
+			require.Equal(t, !fails, errors.Is(err, ste.ErrClosed))
+			_, err = l.TryGet()
+			require.ErrorIs(t, err, ste.ErrClosed)
+		}))
+		<-in
+		over := make(chan error)
+		go func() { over <- l.Close() }()
+		time.Sleep(time.Millisecond)
+		select {
+		case <-over:
+			t.Error("Close did not wait")
+		default:
+		}
+		close(leave)
+		require.NoError(t, <-over)
+		require.NoError(t, th.Submit(func() { require.Equal(t, !fails, closed) }))
+	}
+	var l *ste.Local[int] // by open itself
+	l = ste.NewLocal(func() (int, error) { require.NoError(t, l.Close()); return 1, nil }, func(*int) error { return errors.New("of close") })
+	require.NoError(t, th.Submit(func() {
+		_, err := l.TryGet()
+		require.ErrorIs(t, err, ste.ErrClosed)
+		require.ErrorContains(t, err, "of close")
+	}))
+}
+
 // T11: Close and Each take part in rings; Close closes all the same.
 func TestT11Locals(t *testing.T) {
 	var told []error
@@ -333,10 +379,10 @@ func TestLocalEach(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Millisecond)
 	defer cancel()
-	hold = make(chan struct{})
-	require.NoError(t, ths[2].Post(func() { <-hold }))
+	longer := make(chan struct{})
+	require.NoError(t, ths[2].Post(func() { <-longer }))
 	require.ErrorIs(t, l.Each(ctx, add), context.DeadlineExceeded)
-	close(hold)
+	close(longer)
 }
 
 // Take leaves nothing to close.

@@ -23,8 +23,12 @@
 // A [Tagged] holds a value that opens only on the Thread that made it. A [Tag]
 // is the identity of a Thread; [Current] tells which Thread the code is on. A
 // [Bound] is a value that is opened and used on its Thread and closed there
-// exactly once, even if its user forgets to. A
-// [Timer] is work that a Thread does at a time, or again and again.
+// exactly once, even if its user forgets to. A [Local] is a value for each Thread.
+// A [Timer] is work that a Thread does at a time, or again and again.
+//
+// [Attach] makes a loop that is not ours a Thread: a GUI toolkit's, or a callback
+// that C makes on a thread of its own. Package mainthread does so for the process's
+// main thread.
 //
 // # On the Thread
 //
@@ -49,10 +53,11 @@
 // # The life of a Thread
 //
 // New returns when the inits (WithInit) have run. Close refuses further work,
-// drops the timers that are not due yet, runs what was accepted, closes the Bounds that are left newest first, runs the
-// teardowns (WithTeardown) newest first and ends the OS thread. The OS thread is never replaced and never used for
-// anything else afterwards, so whatever the closures did to it (name,
-// namespace, working directory, credentials, priority) goes with it.
+// drops the timers that are not due yet, runs what was accepted, closes the Bounds and
+// the values of Locals that are left, newest first, runs the teardowns
+// (WithTeardown) newest first and ends the OS thread. The OS thread is never replaced
+// and never used for anything else afterwards, so whatever the closures did to it
+// (name, namespace, working directory, credentials, priority) goes with it.
 //
 // A panic in a task reaches the caller that waits for it, as *[PanicError]. So
 // does runtime.Goexit, and with it t.FailNow. Neither ends the Thread.
@@ -67,7 +72,9 @@
 // are put right, every few tasks. A task that unlocks dozens of times gives its
 // OS thread away for the time being; if the runtime has then moved the Thread,
 // the process ends within 15 tasks. A task that locks over a thousand times may
-// end the process at Close.
+// end the process at Close. On an attached Thread, and in what RunPending and Run
+// run, the count is not the Thread's to put right: a task that leaves it changed ends
+// the process.
 //
 // STE_DEBUG=stacks in the environment lets every Tagged remember where it was
 // made, for the message of a wrong use.

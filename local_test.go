@@ -552,6 +552,31 @@ func TestLocalMany(t *testing.T) {
 	}
 }
 
+// A Local that gets the slot of one that is being closed keeps its value when that
+// one's is closed.
+func TestLocalSlotInUse(t *testing.T) {
+	th := start(t)
+	for range 20 {
+		a := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
+		var b *ste.Local[int]
+		over := make(chan error, 1)
+		require.NoError(t, th.Submit(func() {
+			a.Get()
+			go func() { over <- a.Close() }() // waits for the end of this task
+			time.Sleep(time.Millisecond)
+			b = ste.NewLocal(func() (int, error) { return 2, nil }, nil)
+			*b.Get() = 3
+		}))
+		require.NoError(t, <-over)
+		require.NoError(t, th.Submit(func() {
+			require.Equal(t, 3, *b.Get())
+			_, err := a.TryGet()
+			require.ErrorIs(t, err, ste.ErrClosed)
+		}))
+		require.NoError(t, b.Close())
+	}
+}
+
 // T7: nothing is kept of ended Threads nor of closed Locals, however many there were.
 func TestT7Locals(t *testing.T) {
 	long := start(t)

@@ -30,10 +30,10 @@ import (
 // some 60 KiB in all on Linux.
 //
 // A Thread that becomes unreachable is closed by the runtime: its queue is
-// drained, its teardowns run. Calls in progress keep it reachable. So do hooks
-// (and a waker) that refer to it, for ever, be it through a struct that holds the Thread and
-// whose method is the hook. A Tag or a Tagged does not. Do not count on it for
-// anything but tidiness; in a testing/synctest bubble it does not happen.
+// drained, its teardowns run. Calls in progress keep it reachable. So do hooks and a
+// waker that refer to it, for ever, be it through a struct that holds the Thread and
+// whose method is the hook. A Tag, a Tagged or a Local does not. Do not count on it
+// for anything but tidiness; in a testing/synctest bubble it does not happen.
 type Thread struct {
 	_    noCopy
 	core opaque.Ref[core]

@@ -82,8 +82,9 @@ explore() {
 # out, and iter.Pull bodies are not on the Thread there.
 wasm() {
 	GOOS=js GOARCH=wasm go test -short -exec "$(go env GOROOT)/lib/wasm/go_js_wasm_exec" \
-		-run 'TestT(3|5|7|10|11|12|13|14)|TestT9Callers|TestT8(Waiting|Values)|TestT16(B|O|C)|TestG(1Inh|1After|2|3Mess|4)|TestTag' \
-		-skip 'TestT10InPlace/in_an_iter' .
+		-run 'TestT(3|5|7|10|11|12|13|14)|TestT9Callers|TestT8(Waiting|Values)|TestT16(B|O|C|A|L)|TestG(1Inh|1After|2|3Mess|4)|TestTag|TestAttach(FromElse|Misuse|InitF)|TestRunPending$|TestWaker($|Loses)|TestLocal' \
+		-skip 'TestT10InPlace/in_an_iter' . &&
+		GOOS=js GOARCH=wasm go test -short -exec "$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./mainthread
 }
 
 # Root may do everything, so what must be refused is tried as somebody else.

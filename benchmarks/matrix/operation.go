@@ -89,6 +89,7 @@ func measureOperations() (ops []operation, err error) {
 	// These are called on the Thread.
 	err = t.Submit(func() {
 		value, tag := ste.NewTagged(1), t.Tag()
+		local := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
 		for _, op := range []struct {
 			operation
 			run func(n int)
@@ -106,6 +107,13 @@ func measureOperations() (ops []operation, err error) {
 					on = on && tag.OnThread()
 				}
 				runtime.KeepAlive(on)
+			}},
+			{operation{Name: "Local.Get", maxNS: 10, noHeap: true}, func(n int) {
+				sum := 0
+				for range n {
+					sum += *local.Get()
+				}
+				runtime.KeepAlive(sum)
 			}},
 			{operation{Name: "re-entrant Submit", maxNS: 20}, func(n int) {
 				for range n {

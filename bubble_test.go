@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/child"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -137,7 +138,7 @@ func TestT16CancelOutside(t *testing.T) {
 
 // T16: a Thread forgotten in a bubble shows in synctest's own report.
 func TestT16ForgottenInABubble(t *testing.T) {
-	out, code := output(t, child(t, "tests", "-test.run=^TestChildForgotten", "-test.v"))
+	out, code := output(t, child.Command(t, "tests", []string{"-test.run=^TestChildForgotten", "-test.v"}))
 	require.NotZero(t, code, out)
 	require.Contains(t, out, "deadlock: main bubble goroutine has exited but blocked goroutines remain")
 	require.NotContains(t, out, "synctest channel from outside bubble")

@@ -19,6 +19,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/byhand"
+	"github.com/ste-go/ste/internal/child"
 	"github.com/stretchr/testify/require"
 )
 
@@ -408,7 +409,7 @@ func TestByHandTable(t *testing.T) {
 	var running sync.WaitGroup
 	for i, row := range rows {
 		for j, side := range sides {
-			cmd := child(t, side.name+"/"+row.name, "-test.run=^TestByHandChild$")
+			cmd := child.Command(t, side.name+"/"+row.name, []string{"-test.run=^TestByHandChild$"})
 			running.Go(func() { saw[i][j], output[i][j] = observe(cmd) })
 		}
 	}

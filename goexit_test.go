@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/child"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -108,7 +109,7 @@ func TestT9Handler(t *testing.T) {
 // T9: require.FailNow inside a Submit fails exactly the test that called it. The
 // child runs the three tests below as real tests.
 func TestT9FailNow(t *testing.T) {
-	cmd := child(t, "tests", "-test.run=^TestChildFailNow", "-test.v")
+	cmd := child.Command(t, "tests", []string{"-test.run=^TestChildFailNow", "-test.v"})
 	out, code := output(t, cmd)
 	require.Equal(t, 1, code, out)
 	require.Contains(t, out, "--- PASS: TestChildFailNowBefore")

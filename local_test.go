@@ -606,6 +606,43 @@ func TestT7Locals(t *testing.T) {
 	round(200)
 	require.Less(t, heap(), before+500_000, "200 Threads and 2,000 Locals of 4 KiB each")
 	require.NoError(t, l.Close())
+
+	// Who keeps the Tag of a Thread keeps little more than that.
+	l = ste.NewLocal(func() ([]byte, error) { return nil, nil }, nil)
+	tags := make([]ste.Tag, 1000)
+	before = heap()
+	for i := range tags {
+		th, err := ste.New()
+		require.NoError(t, err)
+		tags[i] = th.Tag()
+		require.NoError(t, th.Submit(func() { l.Get() }))
+		require.NoError(t, th.Close())
+	}
+	require.Less(t, heap(), before+uint64(300*len(tags)))
+	runtime.KeepAlive(tags)
+	require.NoError(t, l.Close())
+
+	// While teardowns run, a closed value is not kept either.
+	freed := make(chan struct{})
+	big := ste.NewLocal(func() (*[]byte, error) {
+		v := new([]byte)
+		runtime.SetFinalizer(v, func(*[]byte) { close(freed) })
+		return v, nil
+	}, nil)
+	th, err := ste.New(ste.WithTeardown(func() error {
+		for range 100 {
+			runtime.GC()
+			select {
+			case <-freed:
+				return nil
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+		return errors.New("the value is kept")
+	}))
+	require.NoError(t, err)
+	require.NoError(t, th.Submit(func() { big.Get() }))
+	require.NoError(t, th.Close())
 }
 
 // T15: Get allocates nothing once there is a value.

@@ -2,18 +2,17 @@ package ste_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/child"
 	"github.com/ste-go/ste/internal/osthread"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -168,54 +167,15 @@ func within(t testing.TB, f func()) (returned bool, panicked any) {
 // children are scenarios that need a process of their own; runChild runs one.
 var children = map[string]func(){}
 
-// child prepares a process that runs a scenario of children or, when name is
-// none of them, what args say.
-func child(t testing.TB, name string, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	require.NoError(t, err)
-	args = append(append(emulator(self), self), args...)
-	cmd := exec.Command(args[0], args[1:]...)
-	// The race detector's runtime would sleep a second at each child's exit.
-	cmd.Env = append(os.Environ(), "STE_CHILD="+name, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
-	return cmd
-}
-
-// emulator returns the program that runs this process, if there is one: after
-// go test -exec qemu-aarch64 the kernel cannot start self without it. Such
-// emulators hide behind /proc/self/exe, but not behind this name for it.
-func emulator(self string) []string {
-	exe, err := os.Readlink("/proc/thread-self/exe")
-	if err != nil || exe == self {
-		return nil
-	}
-	if _, err := os.Stat(exe); err != nil {
-		return nil // not ours to see: the kernel starts it for us
-	}
-	return []string{exe}
-}
-
 // runChild runs a scenario and returns its output and exit code. A child that
 // hangs is killed and fails the test.
 func runChild(t testing.TB, name string, env ...string) (string, int) {
 	t.Helper()
 	require.Contains(t, children, name)
-	cmd := child(t, name)
-	cmd.Env = append(cmd.Env, env...)
-	return output(t, cmd)
+	return output(t, child.Command(t, name, nil, env...))
 }
 
 func output(t testing.TB, cmd *exec.Cmd) (string, int) {
 	t.Helper()
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
-	require.NoError(t, cmd.Start())
-	timer := time.AfterFunc(*patienceFlag, func() { cmd.Process.Kill() })
-	err := cmd.Wait()
-	require.True(t, timer.Stop(), "child hangs: %s", &out)
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		require.NoError(t, err)
-	}
-	return out.String(), cmd.ProcessState.ExitCode()
+	return child.Output(t, cmd, *patienceFlag)
 }

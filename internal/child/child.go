@@ -1,0 +1,66 @@
+// Package child runs the test binary once more, for tests of what ends a process or
+// needs one of its own. The child's TestMain looks for Variable in the environment.
+package child
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Variable is the environment variable that names a child's scenario.
+const Variable = "STE_CHILD"
+
+// Command prepares a child with a scenario, args and more environment.
+func Command(t testing.TB, scenario string, args []string, env ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args = append(append(emulator(self), self), args...)
+	cmd := exec.Command(args[0], args[1:]...)
+	// The race detector's runtime would sleep a second at each child's exit.
+	cmd.Env = append(os.Environ(), Variable+"="+scenario, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
+	cmd.Env = append(cmd.Env, env...)
+	return cmd
+}
+
+// Output runs cmd and returns its output and exit code. A child that hangs for longer
+// than patience is killed and fails the test.
+func Output(t testing.TB, cmd *exec.Cmd, patience time.Duration) (string, int) {
+	t.Helper()
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	err := cmd.Wait()
+	if !timer.Stop() {
+		t.Fatal(fmt.Sprintf("child hangs: %s", &out))
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+// emulator returns the program that runs this process, if there is one: after
+// go test -exec qemu-aarch64 the kernel cannot start self without it. Such
+// emulators hide behind /proc/self/exe, but not behind this name for it.
+func emulator(self string) []string {
+	exe, err := os.Readlink("/proc/thread-self/exe")
+	if err != nil || exe == self {
+		return nil
+	}
+	if _, err := os.Stat(exe); err != nil {
+		return nil // not ours to see: the kernel starts it for us
+	}
+	return []string{exe}
+}

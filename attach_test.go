@@ -137,7 +137,8 @@ func TestAttachMisuse(t *testing.T) {
 	require.PanicsWithValue(t, "ste: Attach with a nil func", func() { ste.Attach(nil) })
 	require.PanicsWithValue(t, "ste: Attach with a nil Option (number 1)", func() { ste.Attach(nobody, nil) })
 	require.PanicsWithValue(t, "ste: WithWaker with a nil func", func() { ste.WithWaker(nil) })
-	require.PanicsWithValue(t, "ste: Run with a nil context", func() { start(t).Run(nil) }) //nolint:staticcheck
+	var none context.Context
+	require.PanicsWithValue(t, "ste: Run with a nil context", func() { start(t).Run(none) })
 	var zero ste.Thread
 	require.Panics(t, func() { zero.RunPending() })
 	require.Panics(t, func() { zero.Run(context.Background()) })

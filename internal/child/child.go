@@ -4,7 +4,6 @@ package child
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -42,7 +41,7 @@ func Output(t testing.TB, cmd *exec.Cmd, patience time.Duration) (string, int) {
 	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	err := cmd.Wait()
 	if !timer.Stop() {
-		t.Fatal(fmt.Sprintf("child hangs: %s", &out))
+		t.Fatalf("child hangs: %s", &out)
 	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

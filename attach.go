@@ -169,7 +169,7 @@ func (c *core) here() *worker {
 // lends reports whether the code that runs may let others in: a task, a timer or
 // the body of an Attach.
 func (w *worker) lends() bool {
-	if w.shut > 0 {
+	if w.shut {
 		return false
 	}
 	switch w.job.kind {

@@ -64,8 +64,9 @@ func (c *core) coroutine(restore func(), f func()) (returned bool) {
 // settled says that f is not in the middle of one, so that the count may be set
 // right before and after, which costs some 10 us.
 func (c *core) contain(what string, settled bool, f func() error) (err error) {
-	c.worker.shut++
-	defer func() { c.worker.shut-- }()
+	outer := c.worker.shut
+	c.worker.shut = true
+	defer func() { c.worker.shut = outer }()
 	restore := func() {}
 	if settled && !c.worker.guest {
 		resetLocks()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"weak"
 
 	"github.com/ste-go/ste/internal/bubble"
 	"github.com/ste-go/ste/internal/opaque"
@@ -32,8 +33,9 @@ type Local[T any] struct {
 
 // NewLocal makes a Local whose values open makes and close closes, both on the Thread
 // that asks; close may be nil. They may use other Locals. open that asks for its own
-// value gets an error; if it fails there is no value, and the next Get tries again.
-// close may still use values that are older than its own.
+// value gets an error, also by a task that it lets in; if it fails there is no value,
+// and the next Get tries again. close may still use values that are older than its
+// own. It must leave runtime.LockOSThread as it found it.
 func NewLocal[T any](open func() (T, error), close func(*T) error) *Local[T] {
 	if open == nil {
 		panic(nilArgument("NewLocal", "open func"))
@@ -41,7 +43,7 @@ func NewLocal[T any](open func() (T, error), close func(*T) error) *Local[T] {
 	c := &local[T]{open: open, close: close, slot: takeSlot()}
 	l := &Local[T]{core: opaque.To(c)}
 	if !prim.Exploring {
-		runtime.AddCleanup(l, (*local[T]).collected, c)
+		c.cleanup = runtime.AddCleanup(l, forgotten[T].collected, forgotten[T]{weak.Make(c), c.slot})
 	}
 	return l
 }
@@ -79,7 +81,8 @@ func (l *Local[T]) Get() *T {
 
 // TryGet is Get with an error instead of a panic: a *WrongThreadError off every
 // Thread; open's error; one that wraps ErrClosed once the Local is closed, and, at the
-// end of the Thread, during the value's close and after it.
+// end of the Thread, during the value's close and after it. Until a Thread has come to
+// close its value, that can still be got there.
 func (l *Local[T]) TryGet() (*T, error) { return l.tryGet("TryGet") }
 
 func (l *Local[T]) tryGet(call string) (*T, error) {
@@ -156,8 +159,13 @@ func (l *Local[T]) Each(ctx context.Context, f func(Tag, *T) error) error {
 		}
 		if lv.owner.id == from {
 			visit()
-		} else if refused := lv.owner.submit(from, ctx, visit); refused != nil && (refused != ErrClosed || ctx.Err() != nil) {
-			return refused
+		} else if refused := lv.owner.submit(from, ctx, visit); refused != nil {
+			if ctx.Err() != nil {
+				return cause(ctx)
+			}
+			if refused != ErrClosed {
+				return refused
+			}
 		}
 		if err != nil {
 			return err
@@ -171,15 +179,19 @@ func (l *Local[T]) Each(ctx context.Context, f func(Tag, *T) error) error {
 // is made from then on. It returns the errors of close, joined, a panic as a
 // *PanicError; every Close returns the same. Where a wait would close a ring of
 // Threads, that Thread's value is closed without a wait, and an error that wraps
-// ErrDeadlock is part of the result. From outside a testing/synctest bubble, Close
+// ErrDeadlock is part of the result. Called by open or close of the same Local, Close
+// does not wait for that value. From outside a testing/synctest bubble, Close
 // leaves the values inside to their Threads.
 func (l *Local[T]) Close() error {
 	c := l.must("Close")
 	from := currentIdentity()
+	if !prim.Exploring {
+		c.cleanup.Stop()
+	}
 	all := c.shut(bubble.Number())
 	for _, lv := range all {
-		lv.closers.Add(1)
 		if lv.owner.id != from {
+			lv.closers.Add(1)
 			_ = lv.owner.postOwn(lv.endUnheard) // a Thread that is closing refuses, and releases it itself
 		}
 	}

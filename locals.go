@@ -1,10 +1,14 @@
 package ste
 
-import "sync"
+import (
+	"container/heap"
+	"sort"
+	"sync"
+)
 
 // locals are a Thread's values of Locals, by the Locals' slots. The Thread's, so
-// they need no lock. A slot may hold what a Local that is closed has left there: who
-// looks compares.
+// they need no lock. A slot may hold what a Local that is closed has left there at the
+// end of the Thread: who looks compares.
 type locals struct {
 	first [8]any // most programs have few
 	more  []*[localsPage]any
@@ -39,21 +43,20 @@ func (ls *locals) set(slot int, v any) {
 	ls.more[page][slot%localsPage] = v
 }
 
-// slots gives each Local a number, those of closed ones again, so that tables are no
-// longer than the most Locals there were at one time.
+// slots gives each Local a number: the lowest that no other one has, so that tables
+// are no longer than the most Locals there were at one time, and short again after a
+// burst of them.
 var slots struct {
 	mu   sync.Mutex
-	free []int
+	free slotHeap
 	next int
 }
 
 func takeSlot() int {
 	slots.mu.Lock()
 	defer slots.mu.Unlock()
-	if n := len(slots.free); n > 0 {
-		slot := slots.free[n-1]
-		slots.free = slots.free[:n-1]
-		return slot
+	if len(slots.free.IntSlice) > 0 {
+		return heap.Pop(&slots.free).(int)
 	}
 	slots.next++
 	return slots.next - 1
@@ -62,5 +65,17 @@ func takeSlot() int {
 func giveSlot(slot int) {
 	slots.mu.Lock()
 	defer slots.mu.Unlock()
-	slots.free = append(slots.free, slot)
+	heap.Push(&slots.free, slot)
+}
+
+// A slotHeap has the lowest number on top.
+type slotHeap struct{ sort.IntSlice }
+
+func (h *slotHeap) Push(x any) { h.IntSlice = append(h.IntSlice, x.(int)) }
+
+func (h *slotHeap) Pop() any {
+	n := len(h.IntSlice) - 1
+	slot := h.IntSlice[n]
+	h.IntSlice = h.IntSlice[:n]
+	return slot
 }

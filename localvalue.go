@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"slices"
+	"weak"
 
 	"github.com/ste-go/ste/internal/prim"
 )
@@ -16,6 +18,10 @@ type local[T any] struct {
 	open  func() (T, error)
 	close func(*T) error // may be nil
 	slot  int
+
+	// cleanup is that of the handle; Close stops it. It does not keep the local, or an
+	// open that refers to its own Local would keep that for ever.
+	cleanup runtime.Cleanup
 
 	mu prim.Mutex
 	// Guarded by mu.
@@ -123,8 +129,13 @@ func (c *local[T]) unlist(lv *localValue[T], err error) bool {
 		lv.older.newer = lv.newer
 	}
 	lv.older, lv.newer = nil, nil
-	if c.closed && err != nil {
-		c.errs = append(c.errs, err)
+	if c.closed {
+		if err != nil {
+			c.errs = append(c.errs, err)
+		}
+		if c.newest == nil {
+			giveSlot(c.slot)
+		}
 	}
 	return c.closed
 }
@@ -151,7 +162,7 @@ func (lv *localValue[T]) leave(err error) (closed bool) {
 	return closed
 }
 
-// vacate empties the slot, unless it is another Local's by now. On the Thread.
+// vacate empties the slot. On the Thread.
 func (lv *localValue[T]) vacate() {
 	if o := lv.owner.owned; o != nil && o.at(lv.local.slot) == any(lv) {
 		o.set(lv.local.slot, nil)
@@ -204,14 +215,27 @@ func (c *local[T]) shut(here uint32) []*localValue[T] {
 	defer c.mu.Unlock()
 	if !c.closed {
 		c.closed = true
-		giveSlot(c.slot)
+		if c.newest == nil {
+			giveSlot(c.slot)
+		}
 	}
 	return c.all(here)
 }
 
-// collected is the cleanup of a Local that nobody holds any more. It runs on a
-// goroutine of the runtime, outside of all bubbles, and must not wait.
-func (c *local[T]) collected() {
+// forgotten is what the cleanup of a Local that nobody holds any more has.
+type forgotten[T any] struct {
+	c    weak.Pointer[local[T]]
+	slot int
+}
+
+// collected is that cleanup. It runs on a goroutine of the runtime, outside of all
+// bubbles, and must not wait.
+func (f forgotten[T]) collected() {
+	c := f.c.Value()
+	if c == nil { // no Thread has a value
+		giveSlot(f.slot)
+		return
+	}
 	for _, lv := range c.shut(0) {
 		_ = lv.owner.postOwn(lv.endUnheard)
 	}

@@ -29,7 +29,7 @@ type worker struct {
 	ran   uint32    // tasks and timers, for RunPending, modulo 2^32
 	alarm prim.Call // calls the waker when a timer is due
 	since uint8     // tasks taken since the lock count was set right
-	shut  uint8     // hooks in the middle of a task that are running, by contain
+	shut  bool      // a hook runs in the middle of a task, by contain
 	step  int32     // up to down: hooks[:step] were handled; then: are left to handle
 
 	job    job         // what user code is running; none outside of it

@@ -1,0 +1,433 @@
+//go:build cgo && (unix || windows)
+
+package oslocal_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/ste-go/ste/internal/here"
+	"github.com/ste-go/ste/oslocal"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var errTest = errors.New("test")
+
+// O1: a failed open leaves no value, and the next call tries again.
+func TestO1OpenFails(t *testing.T) {
+	locked(t)
+	n := 0
+	l := newLocal(t, func() (int, error) {
+		switch n++; n {
+		case 1, 2:
+			return 0, errTest
+		case 3:
+			panic(errTest)
+		case 4:
+			runtime.Goexit()
+		}
+		return n, nil
+	}, func(*int) error { return nil })
+	_, err := l.TryGet()
+	require.ErrorIs(t, err, errTest)
+	require.PanicsWithError(t, "oslocal: Get: test", func() { l.Get() })
+	require.PanicsWithValue(t, errTest, func() { l.TryGet() })
+	onThread(t, func() { l.Get(); t.Error("returned") })
+	_, ok := l.Take()
+	require.False(t, ok)
+	require.Equal(t, 5, *l.Get())
+	require.Equal(t, 5, *l.Get())
+}
+
+// O1: open may use other objects; its own it may not, however far away.
+func TestO1Recursion(t *testing.T) {
+	locked(t)
+	var a, b *oslocal.Local[int]
+	deep := true
+	a = newLocal(t, func() (int, error) {
+		if deep {
+			return *b.Get(), nil
+		}
+		return 1, nil
+	}, nil)
+	b = newLocal(t, func() (int, error) { v, err := a.TryGet(); return *v, err }, nil)
+	const want = "oslocal: open of a Local of int asks for that Local's value, which it is to make"
+	require.PanicsWithValue(t, want, func() { a.Get() })
+	deep = false
+	require.Equal(t, 1, *b.Get())
+	// Another thread's value is another matter.
+	var c *oslocal.Local[int]
+	first := true
+	c = newLocal(t, func() (int, error) {
+		if first {
+			first = false
+			onThread(t, func() { assert.Equal(t, 0, *c.Get()) })
+			return 1, nil
+		}
+		return 0, nil
+	}, nil)
+	require.Equal(t, 1, *c.Get())
+}
+
+// Wrong arguments and the zero value are told at once.
+func TestMisuse(t *testing.T) {
+	open := func() (int, error) { return 0, nil }
+	panics := func(want string, f func()) {
+		t.Helper()
+		require.PanicsWithValue(t, "oslocal: "+want, f)
+	}
+	panics("New with a nil open func", func() { oslocal.New[int](nil, nil) })
+	panics("New with a nil Option", func() { oslocal.New(open, nil, nil) })
+	panics("WithErrorHandler with a nil func", func() { oslocal.WithErrorHandler(nil) })
+	panics("WithKey with a nil func", func() { oslocal.WithKey[int](nil) })
+	panics("WithKey with a func(*string) uintptr for a Local of int", func() {
+		oslocal.New(open, nil, oslocal.WithKey(func(*string) uintptr { return 0 }))
+	})
+	var zero oslocal.Local[int]
+	for call, f := range map[string]func(){
+		"Get": func() { zero.Get() }, "TryGet": func() { zero.TryGet() }, "Take": func() { zero.Take() },
+		"Each": func() { zero.Each(func(*int) {}) }, "Close": func() { zero.Close() }, "Key": func() { zero.Key() },
+	} {
+		panics(call+" of a Local that New has not made", f)
+	}
+	l := newLocal(t, open, nil)
+	panics("Each with a nil func", func() { l.Each(nil) })
+}
+
+// O3: the newest value is closed first, whatever its object, and none twice.
+func TestO3Order(t *testing.T) {
+	closed := make(chan int, 10)
+	var ls []*oslocal.Local[int]
+	for i := range 10 {
+		ls = append(ls, newLocal(t, func() (int, error) { return i, nil }, func(v *int) error { closed <- *v; return nil }))
+	}
+	order := []int{3, 1, 4, 5, 9, 2, 6, 8, 7, 0}
+	onThread(t, func() {
+		for _, i := range order {
+			ls[i].Get()
+		}
+		ls[4].Take()
+		ls[5].Take()
+		ls[0].Take()
+		for _, l := range ls[:4] {
+			l.Get()
+		}
+	})
+	for _, want := range []int{0, 7, 8, 6, 2, 9, 1, 3} {
+		require.Equal(t, want, await(t, closed))
+	}
+}
+
+// O6: Close closes all threads' values once, with the errors joined, and what
+// comes after is told so.
+func TestO6Close(t *testing.T) {
+	var open, closed atomic.Int64
+	l := newLocal(t, func() (int64, error) { return open.Add(1), nil }, func(v *int64) error {
+		closed.Add(1)
+		switch *v {
+		case 2:
+			return errTest
+		case 3:
+			panic(os.ErrPermission)
+		case 4:
+			runtime.Goexit()
+		}
+		return nil
+	})
+	hold, held := make(chan struct{}), make(chan struct{})
+	var ends []chan struct{}
+	for range 6 {
+		end := make(chan struct{})
+		ends = append(ends, end)
+		go func() {
+			defer close(end)
+			runtime.LockOSThread()
+			l.Get()
+			held <- struct{}{}
+			<-hold
+			_, err := l.TryGet()
+			assert.ErrorIs(t, err, fs.ErrClosed)
+			_, ok := l.Take()
+			assert.False(t, ok)
+		}()
+		await(t, held)
+	}
+	err := l.Close()
+	require.EqualValues(t, 6, closed.Load())
+	require.ErrorIs(t, err, errTest)
+	require.ErrorIs(t, err, os.ErrPermission)
+	require.ErrorContains(t, err, "close panicked: permission denied")
+	require.ErrorContains(t, err, "called runtime.Goexit")
+	require.NoError(t, l.Close())
+	close(hold)
+	for _, end := range ends {
+		await(t, end)
+	}
+	l.Each(func(*int64) { t.Error("a value is left") })
+	require.EqualValues(t, 6, closed.Load())
+}
+
+// O6: Close races with threads that come, use, and end: each value that was opened
+// is closed once, when Close has returned and the threads are gone.
+func TestO6CloseRace(t *testing.T) {
+	for range rounds(10) {
+		var open, closed atomic.Int64
+		l := newLocal(t, func() (*atomic.Bool, error) { open.Add(1); return new(atomic.Bool), nil }, func(v **atomic.Bool) error {
+			if (*v).Swap(true) {
+				t.Error("closed twice")
+			}
+			closed.Add(1)
+			return nil
+		})
+		user := func() {
+			for range 20 {
+				v, err := l.TryGet()
+				if err != nil {
+					assert.ErrorIs(t, err, oslocal.ErrClosed)
+					return
+				}
+				_ = v
+				if v, ok := l.Take(); ok {
+					(*v).Store(true)
+					closed.Add(1)
+				}
+				l.TryGet()
+				l.Each(func(**atomic.Bool) {})
+			}
+		}
+		closer := func() { assert.NoError(t, l.Close()) }
+		together(t, user, user, closer, user, closer)
+		require.Equal(t, open.Load(), closed.Load())
+	}
+}
+
+// O6: Close waits for the releasing goroutine, also if that is at a value.
+func TestO6CloseWaitsForTheReleasing(t *testing.T) {
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var over atomic.Bool
+	l := newLocal(t, func() (int, error) { return 0, nil }, func(*int) error {
+		close(begun)
+		<-goOn
+		over.Store(true)
+		return nil
+	})
+	onThread(t, func() { l.Get() })
+	await(t, begun)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		assert.NoError(t, l.Close())
+		assert.True(t, over.Load())
+	}()
+	// Goes red seldom, and never wrongly, for a Close that is at its wait too late.
+	runtime.Gosched()
+	close(goOn)
+	await(t, done)
+}
+
+// O6: Close in a close function, of the same object and of another.
+func TestO6CloseInClose(t *testing.T) {
+	for _, byEnd := range []bool{true, false} {
+		done := make(chan error, 2)
+		var a, b *oslocal.Local[int]
+		a = newLocal(t, func() (int, error) { return 0, nil }, func(*int) error {
+			done <- errors.Join(a.Close(), b.Close())
+			return nil
+		})
+		b = newLocal(t, func() (int, error) { return 0, nil }, func(*int) error { done <- errTest; return nil })
+		onThread(t, func() {
+			b.Get()
+			a.Get()
+			if !byEnd {
+				assert.NoError(t, a.Close())
+			}
+		})
+		require.ErrorIs(t, await(t, done), errTest)
+		require.NoError(t, await(t, done))
+	}
+}
+
+// O6: a Close that finds a thread in open.
+func TestO6CloseDuringOpen(t *testing.T) {
+	var l *oslocal.Local[int]
+	closed := 0
+	l = newLocal(t, func() (int, error) { return 1, l.Close() }, func(*int) error { closed++; return errTest })
+	onThread(t, func() {
+		_, err := l.TryGet()
+		assert.ErrorIs(t, err, oslocal.ErrClosed)
+		assert.ErrorIs(t, err, errTest)
+		assert.Equal(t, 1, closed)
+	})
+}
+
+// O7: what goes wrong in a close that nobody waits for is told, and the rest of
+// the thread's values are closed.
+func TestO7Errors(t *testing.T) {
+	told, closed := make(chan error, 4), make(chan struct{}, 4)
+	var ls []*oslocal.Local[int]
+	for i := range 4 {
+		ls = append(ls, newLocal(t, func() (int, error) { return i, nil }, func(v *int) error {
+			closed <- struct{}{}
+			switch *v {
+			case 1:
+				return errTest
+			case 2:
+				panic("bad")
+			case 3:
+				runtime.Goexit()
+			}
+			return nil
+		}, oslocal.WithErrorHandler(func(err error) { told <- err; runtime.Goexit() })))
+	}
+	for range rounds(100) {
+		onThread(t, func() {
+			for _, l := range ls {
+				l.Get()
+			}
+		})
+		require.ErrorContains(t, await(t, told), "called runtime.Goexit")
+		require.ErrorContains(t, await(t, told), "close panicked: bad\n\ngoroutine ")
+		require.ErrorIs(t, await(t, told), errTest)
+		for range 4 {
+			await(t, closed)
+		}
+	}
+}
+
+// O9: Take hands out, and forgets.
+func TestO9Take(t *testing.T) {
+	locked(t)
+	n := 0
+	l := newLocal(t, func() (int, error) { n++; return n, nil }, func(v *int) error { assert.Equal(t, 2, *v); return nil })
+	_, ok := l.Take()
+	require.False(t, ok)
+	l.Get()
+	v, ok := l.Take()
+	require.True(t, ok)
+	require.Equal(t, 1, v)
+	_, ok = l.Take()
+	require.False(t, ok)
+	require.Equal(t, 2, *l.Get())
+}
+
+// O9: Each finds the values of all threads, and none is closed while it looks.
+func TestO9Each(t *testing.T) {
+	type value struct{ visits, closed atomic.Int64 }
+	var all atomic.Int64
+	l := newLocal(t, func() (*value, error) { all.Add(1); return new(value), nil },
+		func(v **value) error { (*v).closed.Add(1); return nil })
+	var busy atomic.Int64
+	busy.Store(4)
+	user := func() {
+		defer busy.Add(-1)
+		for range rounds(100) {
+			onThread(t, func() { l.Get() })
+			l.Get()
+			if v, ok := l.Take(); ok {
+				v.closed.Add(1)
+			}
+		}
+	}
+	looker := func() {
+		for busy.Load() > 0 {
+			l.Each(func(v **value) {
+				assert.Zero(t, (*v).closed.Load())
+				(*v).visits.Add(1)
+				runtime.Gosched()
+				assert.Zero(t, (*v).closed.Load())
+			})
+		}
+	}
+	together(t, user, user, user, user, looker, looker)
+
+	var held [3]chan struct{}
+	out := make(chan struct{})
+	for i := range held {
+		held[i] = make(chan struct{})
+		go onThread(t, func() { l.Get(); close(held[i]); <-out })
+	}
+	for _, h := range held {
+		await(t, h)
+	}
+	until(t, "the values of living threads, and no others", func() bool {
+		n := 0
+		l.Each(func(**value) { n++ })
+		return n == len(held)
+	})
+	if here.Known {
+		for call, f := range map[string]func(){"Close": func() { l.Close() }, "Take": func() { l.Take() }, "Each": func() { l.Each(func(**value) {}) }} {
+			require.PanicsWithValue(t, "oslocal: "+call+" in Each of the same Local, for whose end it would wait", func() {
+				l.Each(func(**value) { f() })
+			})
+		}
+	}
+	close(out)
+}
+
+// O10: an object that nobody holds is closed, on the releasing goroutine.
+func TestO10Forgotten(t *testing.T) {
+	hold, ready := make(chan struct{}), make(chan struct{})
+	var closed atomic.Int64
+	for range 3 {
+		go onThread(t, func() {
+			l, err := oslocal.New(func() (int, error) { return 0, nil }, func(*int) error { closed.Add(1); return nil })
+			assert.NoError(t, err)
+			l.Get()
+			_, err = oslocal.New(func() (int, error) { return 0, nil }, nil) // never used
+			assert.NoError(t, err)
+			ready <- struct{}{}
+			<-hold
+		})
+		await(t, ready)
+	}
+	until(t, "closed", func() bool { runtime.GC(); return closed.Load() == 3 })
+	close(hold)
+}
+
+// O10: the releasing goroutine is there while an object may have values, and no longer.
+func TestO10NoGoroutineLeft(t *testing.T) {
+	serving := func() bool {
+		buf := make([]byte, 1<<20)
+		return strings.Contains(string(buf[:runtime.Stack(buf, true)]), "oslocal.serve")
+	}
+	until(t, "no goroutine in the beginning", func() bool { return !serving() })
+	l := newLocal(t, func() (int, error) { return 0, nil }, nil)
+	require.False(t, serving())
+	for range 10 {
+		l := newLocal(t, func() (int, error) { return 0, nil }, nil)
+		onThread(t, func() { l.Get() })
+		require.True(t, serving())
+		require.NoError(t, l.Close())
+		until(t, "no goroutine in the end", func() bool { return !serving() })
+	}
+	require.NoError(t, l.Close())
+}
+
+// O10: in a bubble, nothing of the package's belongs to it that would outlast it.
+func TestO10Bubble(t *testing.T) {
+	for range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			var closed atomic.Int64
+			l, err := oslocal.New(func() (int, error) { return 1, nil }, func(*int) error { closed.Add(1); return nil })
+			require.NoError(t, err)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
+				assert.Equal(t, 1, *l.Get())
+			}()
+			<-done
+			synctest.Wait()
+			require.NoError(t, l.Close())
+			require.EqualValues(t, 1, closed.Load())
+		})
+	}
+}

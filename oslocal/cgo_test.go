@@ -70,7 +70,9 @@ func TestO3ThousandsOfCThreads(t *testing.T) {
 	heap2, resident2 := memory(t)
 	require.EqualValues(t, 3*(n/4*4+max(n/5, 40)/4*4), open.Load())
 	require.Less(t, heap2-heap, 300<<10, "bytes of Go heap")
-	require.Less(t, resident2-resident, 8<<20, "bytes of memory")
+	if !raced { // whose own memory grows
+		require.Less(t, resident2-resident, 8<<20, "bytes of memory")
+	}
 	t.Logf("%d threads: heap %+d bytes, resident %+d bytes", n, heap2-heap, resident2-resident)
 }
 

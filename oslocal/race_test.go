@@ -1,0 +1,5 @@
+//go:build race
+
+package oslocal_test
+
+const raced = true

@@ -3,7 +3,7 @@
 package cgotest
 
 /*
-#cgo windows LDFLAGS: -lpthread
+#cgo windows LDFLAGS: -static -lpthread
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -77,6 +77,14 @@ static int takeKeys(void) {
 }
 static void giveKeys(int n) { while (n > 0) pthread_key_delete(taken[--n]); }
 
+// inUse returns the bytes that malloc has given out, where it tells.
+#ifdef __GLIBC__
+#include <malloc.h>
+static long inUse(void) { return mallinfo2().uordblks; }
+#else
+static long inUse(void) { return 0; }
+#endif
+
 // For benchmarks.
 static pthread_key_t bench;
 static int made;
@@ -144,6 +152,9 @@ func TakeKeys() (n int, give func()) {
 	taken := C.takeKeys()
 	return int(taken), func() { C.giveKeys(taken) }
 }
+
+// InUse returns the bytes that C has in use, or 0 if they are not known.
+func InUse() int { return int(C.inUse()) }
 
 // GetMany lets C read a slot n times in one call.
 func GetMany(n int) { C.getMany(C.long(n)) }

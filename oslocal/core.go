@@ -51,15 +51,10 @@ func newCell[T any](c *core[T], t *thread) *cell[T] {
 	return made
 }
 
-// find returns the value of a thread, or nil.
-func (c *core[T]) find(word uint64) *T {
+// at returns the value's cell of the thread with this word, or nil.
+func (c *core[T]) at(word uint64) *cell[T] {
 	if cells := c.cells.Load(); cells != nil && word < uint64(len(*cells)) {
-		if cell := (*cells)[word].Load(); cell != nil {
-			if racing {
-				cell.thread.edge.Add(1)
-			}
-			return &cell.value
-		}
+		return (*cells)[word].Load()
 	}
 	return nil
 }
@@ -70,8 +65,11 @@ func (c *core[T]) make() (*T, error) {
 		return nil, ErrNotLocked
 	}
 	word := current()
-	if v := c.find(word); v != nil {
-		return v, nil // debugging
+	if cell := c.at(word); cell != nil {
+		if racing {
+			cell.thread.edge.Add(1)
+		}
+		return &cell.value, nil
 	}
 	if err := c.begin(); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/ste-go/ste/internal/bubble"
+	"github.com/ste-go/ste/internal/threadword"
 )
 
 // A Local is one value per OS thread, made when the thread first asks for it and
@@ -87,12 +88,23 @@ func New[T any](open func() (T, error), close func(*T) error, opts ...Option) (*
 // panics when TryGet returns an error. The pointer is good until the value is
 // taken or closed.
 func (l *Local[T]) Get() *T {
-	v := l.here()
-	if v == nil {
-		var err error
-		if v, err = l.must("Get").make(); err != nil {
-			panic(fmt.Errorf("oslocal: Get: %w", err))
+	if c := l.core; c != nil && !debugging {
+		var word uint64
+		if threadword.Known && offset != 0 { // current, so that it is inlined
+			word = threadword.Load(offset)
+		} else {
+			word = current()
 		}
+		if cell := c.at(word); cell != nil {
+			if racing {
+				cell.thread.edge.Add(1)
+			}
+			return &cell.value
+		}
+	}
+	v, err := l.must("Get").make()
+	if err != nil {
+		panic(fmt.Errorf("oslocal: Get: %w", err))
 	}
 	runtime.KeepAlive(l)
 	return v
@@ -103,21 +115,9 @@ func (l *Local[T]) Get() *T {
 // ErrNotLocked; that of a system without memory. A panic of open, and its Goexit, pass
 // through both, and leave no value either.
 func (l *Local[T]) TryGet() (*T, error) {
-	v := l.here()
-	var err error
-	if v == nil {
-		v, err = l.must("TryGet").make()
-	}
+	v, err := l.must("TryGet").make()
 	runtime.KeepAlive(l)
 	return v, err
-}
-
-// here returns the calling thread's value, and nil if that takes a closer look.
-func (l *Local[T]) here() *T {
-	if l.core == nil || debugging {
-		return nil
-	}
-	return l.core.find(current())
 }
 
 // Take removes the calling thread's value and returns it, if there is one,

@@ -226,8 +226,14 @@ func TestO6CloseWaitsForTheReleasing(t *testing.T) {
 		assert.NoError(t, l.Close())
 		assert.True(t, over.Load())
 	}()
-	// Goes red seldom, and never wrongly, for a Close that is at its wait too late.
-	runtime.Gosched()
+	until(t, "Close waits, or is done", func() bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return onStack("awaitRelease")
+		}
+	})
 	close(goOn)
 	await(t, done)
 }
@@ -393,10 +399,7 @@ func TestO10Forgotten(t *testing.T) {
 
 // O10: the releasing goroutine is there while an object may have values, and no longer.
 func TestO10NoGoroutineLeft(t *testing.T) {
-	serving := func() bool {
-		buf := make([]byte, 1<<20)
-		return strings.Contains(string(buf[:runtime.Stack(buf, true)]), "oslocal.serve")
-	}
+	serving := func() bool { return onStack("oslocal.serve") }
 	until(t, "no goroutine in the beginning", func() bool { return !serving() })
 	l := newLocal(t, func() (int, error) { return 0, nil }, nil)
 	require.False(t, serving())
@@ -430,4 +433,10 @@ func TestO10Bubble(t *testing.T) {
 			require.EqualValues(t, 1, closed.Load())
 		})
 	}
+}
+
+// onStack reports whether some goroutine is in a function whose name contains s.
+func onStack(s string) bool {
+	buf := make([]byte, 1<<20)
+	return strings.Contains(string(buf[:runtime.Stack(buf, true)]), s)
 }

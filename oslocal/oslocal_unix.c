@@ -45,7 +45,8 @@ static void push(struct record *r) {
 	if (!first) ring();
 }
 
-#if defined(__linux__) && !defined(__ANDROID__) && (defined(__x86_64__) || defined(__aarch64__))
+// STE_OSLOCAL_KEY_ONLY (in CGO_CFLAGS) is for trying out what other systems use.
+#if defined(__linux__) && !defined(__ANDROID__) && (defined(__x86_64__) || defined(__aarch64__)) && !defined(STE_OSLOCAL_KEY_ONLY)
 
 // The word is a variable of the thread as well as a value of the key: Go can read
 // a variable without calling C (see internal/threadword), and it outlasts every

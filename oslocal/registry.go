@@ -19,6 +19,11 @@ var registry struct {
 	handed  []releaser // objects for that goroutine to release
 }
 
+// offset is the word's distance from the thread pointer, or 0: then C is to be
+// asked. Written once, by setup, before the first object exists, and read by
+// those who have an object.
+var offset uintptr
+
 // ready sets up the shared key. After a failure the next call tries again.
 func ready() error {
 	registry.mu.Lock()

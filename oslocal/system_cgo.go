@@ -19,11 +19,6 @@ import (
 // release values and stand for no thread.
 const ended uint64 = C.STE_OSLOCAL_ENDED
 
-// offset is the word's distance from the thread pointer, or 0: then C is to be
-// asked. Written once, by setup, before the first object exists, and read by
-// those who have an object.
-var offset uintptr
-
 // setup makes the key that all objects share.
 func setup() error {
 	if err := newBell(); err != nil {

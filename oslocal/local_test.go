@@ -436,7 +436,20 @@ func TestO10Bubble(t *testing.T) {
 }
 
 // onStack reports whether some goroutine is in a function whose name contains s.
-func onStack(s string) bool {
+func onStack(s string) bool { return strings.Contains(stacks(), s) }
+
+// blockedIn reports whether some goroutine waits for a mutex in such a function.
+func blockedIn(s string) bool {
+	for g := range strings.SplitSeq(stacks(), "\n\n") {
+		header, frames, _ := strings.Cut(g, "\n")
+		if strings.Contains(header, "sync.Mutex.Lock") && strings.Contains(frames, s) {
+			return true
+		}
+	}
+	return false
+}
+
+func stacks() string {
 	buf := make([]byte, 1<<20)
-	return strings.Contains(string(buf[:runtime.Stack(buf, true)]), s)
+	return string(buf[:runtime.Stack(buf, true)])
 }

@@ -13,9 +13,9 @@
 // out with the objects, and an object that is closed takes its table with it.
 //
 // On Linux on amd64 and arm64 the number is also in a __thread variable, which Go
-// reads without a call into C, as exactly as C would (see internal/threadword). A
-// table keyed by thread ids would have been no slower; but ids and addresses of threads
-// are used again, and a variable begins anew with each thread.
+// reads without a call into C, as exactly as C would (see internal/threadword). A table
+// keyed by thread ids would not do: ids and addresses of threads are used again, and
+// a variable begins anew with each thread.
 //
 // When a thread ends, the key's destructor, which is C and nothing but C, puts its
 // number on a lock-free list and writes a byte to a pipe. A goroutine that sleeps in

@@ -15,9 +15,9 @@ type option func(*options)
 func (o option) apply(opts *options) { o(opts) }
 
 // WithErrorHandler sets what gets the errors of close that no caller waits for:
-// those of threads that ended and of objects that were forgotten. It runs on the
-// goroutine that releases, one call at a time, and holds up what is released
-// next. Its panic ends the process. The default logs to slog.
+// those of threads that ended and of objects that were forgotten. It runs where
+// close functions run, and holds up what is released next; a panic of
+// its own ends the process. The default logs to slog.
 func WithErrorHandler(f func(error)) Option {
 	if f == nil {
 		panic("oslocal: WithErrorHandler with a nil func")

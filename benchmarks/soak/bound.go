@@ -151,7 +151,6 @@ func postBound(b *ste.Bound[*item], it *item, h handle, r *rand.Rand) {
 		it.use()
 		defer it.unuse()
 		it.ran.Add(1)
-		s.boundPostsRan.Add(1)
 		if gc {
 			runtime.GC()
 		}
@@ -165,7 +164,6 @@ func postBound(b *ste.Bound[*item], it *item, h handle, r *rand.Rand) {
 		return
 	}
 	it.posted.Add(1)
-	s.boundPosts.Add(1)
 }
 
 func (it *item) refusedPost(err error) bool {

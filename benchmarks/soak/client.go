@@ -29,7 +29,7 @@ func (c *client) job(h handle, ordered bool) *job {
 
 func (c *client) work() {
 	for range 5 + c.r.IntN(40) {
-		if c.hasFailed() {
+		if c.hasFailed() || c.own.closing.Load() && c.r.IntN(4) == 0 {
 			break
 		}
 		h := c.own

@@ -154,7 +154,7 @@ func (s *soak) live(life uint64) {
 		c := &client{soak: s, own: h, r: rand.New(rand.NewPCG(r.Uint64(), r.Uint64())), mine: map[*subject]*stream{}}
 		clients.Go(c.work)
 	}
-	var drops atomic.Bool
+	var drops atomic.Int64
 	if forget {
 		s.add(forgotten)
 		h.th = nil
@@ -192,19 +192,19 @@ func (s *soak) awaitForgotten(sub *subject, done <-chan struct{}) {
 }
 
 // end closes the Thread while its clients work, in one of the ways there are.
-func (s *soak) end(h handle, r *rand.Rand, clients *sync.WaitGroup, drops *atomic.Bool) {
+func (s *soak) end(h handle, r *rand.Rand, clients *sync.WaitGroup, drops *atomic.Int64) {
 	sub := h.subject
 	wait, limit, way := time.Duration(r.IntN(6000))*time.Microsecond, time.Duration(r.IntN(1000))*time.Microsecond, r.IntN(6)
 	shut := func(limit time.Duration) {
 		s.add(shutdowns)
 		ctx, cancel := context.WithTimeoutCause(context.Background(), limit, errGivenUp)
 		defer cancel()
-		drops.Store(true)
 		err := h.th.Shutdown(ctx)
 		if errors.Is(err, errGivenUp) {
 			var n int64
 			fmt.Sscanf(droppedText.FindString(err.Error()), "dropped: %d", &n)
 			s.n[dropped].Add(n)
+			drops.Add(n)
 			return
 		}
 		if err != nil && !hears(err) && !exitInHook(err) {

@@ -56,7 +56,7 @@ func (s *soak) ring(life uint64, r *rand.Rand) {
 			h.failed("Close: %v", err)
 		}
 		s.add(ended)
-		s.settle(h.subject, true, false, 0)
+		s.settle(h.subject, true, 0, 0)
 		s.byTag.Delete(h.tag)
 	}
 	// Whose call was refused has not run, except where it was queued before the wait.

@@ -19,8 +19,11 @@ type sample struct {
 
 // quiet waits for the residents to come to rest and takes a sample.
 func (s *soak) quiet() {
+	// A P that GOMAXPROCS has taken away keeps the cleanups that a sweep has queued on
+	// it until it comes back (Go 1.26: destroy in runtime/proc.go leaves p.cleanups).
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(mostProcs()))
 	for _, h := range s.residents {
-		s.settle(h.subject, false, false, int64(len(s.locals)))
+		s.settle(h.subject, false, 0, int64(len(s.locals)))
 	}
 	if s.hasFailed() {
 		return

@@ -16,7 +16,7 @@ import (
 )
 
 // A soak is one run. Its load is a sequence of lives: each is decided by the seed
-// and its number, four run at a time. They share a few Threads that live as long as
+// and its number, several run at a time. They share a few Threads that live as long as
 // the soak.
 type soak struct {
 	*tally
@@ -38,7 +38,7 @@ func newSoak(seed uint64, length time.Duration) *soak {
 	return &soak{tally: newTally(), seed: seed, length: length, begun: time.Now(), patience: time.Minute}
 }
 
-const lanes = 4 // lives at a time
+const lanes = 8 // lives at a time; with fewer the processors are idle half of the time
 
 // run soaks until the time is over, ctx ends or something was wrong.
 func (s *soak) run(ctx context.Context, tell func()) {
@@ -78,7 +78,7 @@ func (s *soak) close() {
 		if err := h.th.Close(); err != nil && !hears(err) && !exitInHook(err) {
 			h.failed("Close: %v", err)
 		}
-		s.settle(h.subject, true, false, 0)
+		s.settle(h.subject, true, 0, 0)
 		s.add(ended)
 	}
 	for _, l := range s.locals {
@@ -109,9 +109,13 @@ func (s *soak) load(ctx context.Context, d time.Duration) {
 	weather.Wait()
 }
 
+// mostProcs is the highest GOMAXPROCS of a soak.
+func mostProcs() int { return 2 * runtime.NumCPU() }
+
 // weather changes the number of processors and makes storms of collections.
 func (s *soak) weather(calm chan struct{}) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	procs := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(procs)
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	r := rand.New(rand.NewPCG(s.seed, s.lives.Load()))
 	for {
@@ -123,7 +127,7 @@ func (s *soak) weather(calm chan struct{}) {
 		switch r.IntN(4) {
 		case 0:
 			s.add(resized)
-			runtime.GOMAXPROCS(1 + r.IntN(2*runtime.NumCPU()))
+			runtime.GOMAXPROCS(1 + r.IntN(mostProcs()))
 		case 1:
 			debug.SetGCPercent(10 + r.IntN(200))
 		default:
@@ -137,7 +141,7 @@ func (s *soak) weather(calm chan struct{}) {
 
 // settle waits until all of a Thread's figures come out even. What is garbage is
 // closed some time after a collection.
-func (s *soak) settle(sub *subject, ended, drops bool, live int64) {
+func (s *soak) settle(sub *subject, ended bool, drops, live int64) {
 	begun, wrong := time.Now(), ""
 	for {
 		if wrong = sub.balance(ended, drops, live); wrong == "" || s.hasFailed() {

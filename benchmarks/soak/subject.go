@@ -33,12 +33,10 @@ type subject struct {
 
 	// The closed form: what was begun must be what was ended.
 	accepted, ran              atomic.Int64 // Post and Async
-	boundPosts, boundPostsRan  atomic.Int64
 	opened, closed             atomic.Int64 // Bounds
 	localsOpened, localsClosed atomic.Int64 // or taken
 	armed, fired, stopped      atomic.Int64 // AfterFunc
 	raised, heard              atomic.Int64 // panics, and errors of hooks
-	notRun                     atomic.Int64 // ErrClosed for calls that wait
 	teardowns                  atomic.Int64
 }
 
@@ -158,21 +156,17 @@ func (s *subject) allows(call string, err error, ended context.Context) {
 	}
 }
 
-// balance names what does not come out even; "" if all does. dropped says that a
-// Shutdown may have dropped posts and timers with the Thread's end, live how many
-// Locals' values may be left.
-func (s *subject) balance(ended, dropped bool, live int64) string {
+// balance names what does not come out even; "" if all does. ended says that timers
+// may have been dropped with the Thread, dropped how many posts Shutdowns have told
+// that they dropped, live how many Locals' values may be left.
+func (s *subject) balance(ended bool, dropped, live int64) string {
 	var wrong []string
 	check := func(what string, a, b *atomic.Int64, within int64) {
 		if x, y := a.Load(), b.Load(); x < y || x-y > within {
 			wrong = append(wrong, fmt.Sprintf("%s: %d, %d", what, x, y))
 		}
 	}
-	most := int64(0)
-	if dropped {
-		most = 1 << 62
-	}
-	check("T6: posts accepted, run", &s.accepted, &s.ran, most)
+	check("T6: posts accepted, run", &s.accepted, &s.ran, dropped)
 	check("B1: Bounds opened, closed", &s.opened, &s.closed, 0)
 	check("Locals' values opened, closed", &s.localsOpened, &s.localsClosed, live)
 	check("T8: panics raised, heard of", &s.raised, &s.heard, 0)

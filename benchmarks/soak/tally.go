@@ -63,7 +63,7 @@ var kindNames = [kinds]string{"Submit", "SubmitContext", "Call", "Post", "Async"
 	"given up", "queue full", "refused, closed", "RunPending", "Run", "iter.Pull", "Tagged tried", "Bind", "Bound used", "Bound closed",
 	"Bound forgotten", "Local.Get", "Local.Take", "Local.Each visits", "Local.Close", "Local forgotten", "timers", "timers fired",
 	"timers stopped", "goroutines of tasks", "panics", "Goexits", "Threads made", "of these attached", "Threads closed",
-	"Threads shut down", "Threads forgotten", "Threads ended", "closings raced", "posts dropped", "rings", "rings of one", "GC runs", "GOMAXPROCS changes"}
+	"Threads shut down", "Threads forgotten", "Threads ended", "closings raced", "tasks dropped", "rings", "rings of one", "GC runs", "GOMAXPROCS changes"}
 
 // A tally counts and remembers what was wrong.
 type tally struct {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"github.com/ste-go/ste"
@@ -38,7 +39,35 @@ func (c *client) work() {
 		}
 		c.step(h)
 	}
+	if h := c.own; !h.closable && h.rank == 0 {
+		c.own = handle{}
+		c.lastCall(h.subject, h.th)
+	}
 	c.own = handle{} // who is forgotten is not held here
+}
+
+// lastCall is maybe all that holds the Thread: what runs in it does not.
+func (c *client) lastCall(sub *subject, th *ste.Thread) {
+	c.add(submits)
+	in := func() {
+		nested := sub.enter("a last call")
+		defer sub.leave(nested)
+		runtime.GC()
+		runtime.GC() // the second finds what the first has left on the stacks
+		if sub.tag.Thread() == nil {
+			sub.failed("T14: it is forgotten during a call")
+		}
+	}
+	var err error
+	switch c.r.IntN(3) {
+	case 0:
+		err = th.Submit(in)
+	case 1:
+		err = th.SubmitContext(context.Background(), in)
+	case 2:
+		_, err = ste.Call(th, func() (int, error) { in(); return 0, nil })
+	}
+	sub.allows("the last call", err, nil)
 }
 
 func (c *client) step(h handle) {

@@ -1,4 +1,4 @@
-// Package benchmarks is the folder of ste's measuring instrument; the program is
-// in matrix. It is a module of its own, so that users of the library inherit
+// Package benchmarks is the folder of ste's measuring instrument, which is in matrix,
+// and of its soak. It is a module of its own, so that users of the library inherit
 // none of its dependencies.
 package benchmarks

@@ -19,6 +19,7 @@ func (s *soak) ring(life uint64, r *rand.Rand) {
 		hs[i] = s.open(life, 0, r)
 		items[i], bounds[i] = bind(hs[i], r)
 	}
+	s.noRing(hs[0], hs[1], r)
 	var refusals, ran, must atomic.Int64
 	var there sync.WaitGroup // all tasks, so that each waits for a busy Thread
 	there.Add(len(hs))
@@ -62,6 +63,32 @@ func (s *soak) ring(life uint64, r *rand.Rand) {
 	// Whose call was refused has not run, except where it was queued before the wait.
 	if a, b := ran.Load(), int64(len(hs))-must.Load(); a != b {
 		s.fail("T11 (life %d): in a ring of %d Threads %d closures ran, not %d", life, len(hs), a, b)
+	}
+}
+
+// noRing lets b turn to a when a's wait for b is just over: what a waits for has ended
+// before b's next task begins, though a may not have woken yet.
+func (s *soak) noRing(a, b handle, r *rand.Rand) {
+	for range r.IntN(50) {
+		s.add(crossings)
+		done := make(chan struct{})
+		a.allows("Submit", a.th.Submit(func() {
+			a.allows("Submit on a Thread", b.th.Submit(func() {
+				b.limitedPost(func() {
+					a.allows("Submit back", a.th.Submit(func() {}), nil)
+					close(done)
+				}, done)
+			}), nil)
+		}), nil)
+		<-done
+	}
+}
+
+// limitedPost posts f, or closes done where the queue has a limit that is reached.
+func (h handle) limitedPost(f func(), done chan struct{}) {
+	if err := h.th.Post(f); err != nil {
+		h.allows("Post", err, nil)
+		close(done)
 	}
 }
 

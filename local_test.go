@@ -708,3 +708,34 @@ func TestT16Locals(t *testing.T) {
 	require.EqualValues(t, 4, closed.Load())
 	require.NoError(t, other.Close())
 }
+
+// endsAtSecondLook is a context that ends between two looks at it.
+type endsAtSecondLook struct {
+	context.Context
+	looks int
+}
+
+func (c *endsAtSecondLook) Err() error {
+	if c.looks++; c.looks > 1 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// The soak found that Each returned ErrClosed, which is said of no Thread, where its
+// context ended while a Thread refused the visit.
+func TestLocalEachEndsAsAThreadCloses(t *testing.T) {
+	l := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
+	defer l.Close()
+	th := start(t)
+	release := make(chan struct{})
+	begun := make(chan struct{})
+	require.NoError(t, th.Post(func() { l.Get(); close(begun); <-release }))
+	<-begun
+	ended, end := context.WithCancel(context.Background())
+	end()
+	require.Error(t, th.Shutdown(ended)) // it is closed, and the value is there
+	defer close(release)
+	err := l.Each(&endsAtSecondLook{Context: context.Background()}, func(ste.Tag, *int) error { return nil })
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}

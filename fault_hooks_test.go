@@ -1,0 +1,233 @@
+package ste_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/osthread"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A hooked Thread runs f in one of its hooks, once. It is made by New, which may
+// fail, and ends by end, which starts the hook if that has not run before.
+type hookMaker func(f func() error) (th *ste.Thread, end func() error, err error)
+
+// hookMakers are the hooks in which user code can do something wrong.
+var hookMakers = map[string]hookMaker{
+	"init": func(f func() error) (*ste.Thread, func() error, error) {
+		th, err := ste.New(ste.WithInit(f))
+		return th, func() error { return th.Close() }, err
+	},
+	"teardown": func(f func() error) (*ste.Thread, func() error, error) {
+		th, err := ste.New(ste.WithTeardown(f))
+		return th, func() error { return th.Close() }, err
+	},
+	"close of a Bound": func(f func() error) (*ste.Thread, func() error, error) {
+		th, err := ste.New()
+		if err != nil {
+			return nil, nil, err
+		}
+		b, err := ste.Bind(th, func() (int, error) { return 1, nil }, func(int) error { return f() })
+		return th, func() error { return errors.Join(b.Close(), th.Close()) }, err
+	},
+	"close of a Bound, on the Thread": func(f func() error) (*ste.Thread, func() error, error) {
+		th, err := ste.New()
+		if err != nil {
+			return nil, nil, err
+		}
+		b, err := ste.Bind(th, func() (int, error) { return 1, nil }, func(int) error { return f() })
+		return th, func() (err error) {
+			return errors.Join(th.Submit(func() { err = b.Close() }), err, th.Close())
+		}, err
+	},
+	"close of a Local": func(f func() error) (*ste.Thread, func() error, error) {
+		th, err := ste.New()
+		if err != nil {
+			return nil, nil, err
+		}
+		l := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { return f() })
+		err = th.Submit(func() { l.Get() })
+		return th, func() error { return errors.Join(l.Close(), th.Close()) }, err
+	},
+	"end of the Thread of a Local": func(f func() error) (*ste.Thread, func() error, error) {
+		th, err := ste.New()
+		if err != nil {
+			return nil, nil, err
+		}
+		l := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { return f() })
+		err = th.Submit(func() { l.Get() })
+		return th, func() error { defer runtime.KeepAlive(l); return th.Close() }, err
+	},
+	"error handler": func(f func() error) (*ste.Thread, func() error, error) {
+		th, err := ste.New(ste.WithErrorHandler(func(error) { f() }))
+		if err != nil {
+			return nil, nil, err
+		}
+		return th, func() error {
+			return errors.Join(th.Post(func() { panic("for the handler") }), th.Submit(func() {}), th.Close())
+		}, nil
+	},
+}
+
+// misdeeds are what a hook of th may do wrong; back is another Thread.
+var misdeeds = map[string]func(th, back *ste.Thread) error{
+	"fails":          func(*ste.Thread, *ste.Thread) error { return errors.New("of the hook") },
+	"panics":         func(*ste.Thread, *ste.Thread) error { panic("of the hook") },
+	"panics nil":     func(*ste.Thread, *ste.Thread) error { panic(nil) },
+	"Goexit":         func(*ste.Thread, *ste.Thread) error { runtime.Goexit(); return nil },
+	"Goexit in deep": func(th, _ *ste.Thread) error { return th.Submit(func() { th.Submit(runtime.Goexit) }) },
+	"re-enters":      func(th, _ *ste.Thread) error { return th.Submit(func() { th.Submit(func() {}) }) },
+	"posts":          func(th, _ *ste.Thread) error { th.Post(func() {}); return nil },
+	"closes":         func(th, _ *ste.Thread) error { return th.Close() },
+	"shuts down":     func(th, _ *ste.Thread) error { return th.Shutdown(ended()) },
+	"runs": func(th, _ *ste.Thread) error {
+		th.RunPending()
+		th.Run(ended())
+		return nil
+	},
+	"attaches": func(*ste.Thread, *ste.Thread) error {
+		if ste.Attach(func(*ste.Thread) error { return nil }) == nil {
+			return errors.New("attached")
+		}
+		return nil
+	},
+	"binds": func(th, _ *ste.Thread) error {
+		_, err := ste.Bind(th, func() (int, error) { return 1, nil }, func(int) error { return nil })
+		return err
+	},
+	"waits for its own Future": func(th, _ *ste.Thread) error {
+		fu, err := ste.Async(th, func() (int, error) { return 1, nil })
+		if err != nil {
+			return nil // closing
+		}
+		if _, err := fu.Wait(context.Background()); !errors.Is(err, ste.ErrDeadlock) {
+			return fmt.Errorf("no ring: %w", err)
+		}
+		return nil
+	},
+	"ring": func(th, back *ste.Thread) error {
+		var inner error
+		err := back.Submit(func() { inner = th.Submit(func() {}) })
+		if err == nil && !errors.Is(inner, ste.ErrDeadlock) && !errors.Is(inner, ste.ErrClosed) {
+			err = fmt.Errorf("no ring: %w", inner)
+		}
+		return err
+	},
+	"ring of Closes": func(th, back *ste.Thread) error {
+		return back.Submit(func() { th.Close() })
+	},
+	"makes a Thread": func(*ste.Thread, *ste.Thread) error {
+		th, err := ste.New()
+		if err != nil {
+			return err
+		}
+		watch(th)
+		return errors.Join(th.Submit(func() {}), th.Close())
+	},
+}
+
+// Every hook does everything wrong: the Thread ends all the same, each call returns,
+// the error says so, and another Thread is as good as before.
+func TestFaultHooks(t *testing.T) {
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	back := start(t)
+	for hook, maker := range hookMakers {
+		for deed, do := range misdeeds {
+			if hook == "error handler" && (deed == "panics" || deed == "panics nil") {
+				continue // ends the process: TestT8CrashWithoutHandler
+			}
+			t.Run(hook+" "+deed, func(t *testing.T) {
+				var own *ste.Thread
+				var made, returned bool
+				var err error
+				ran := 0
+				ended := false
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					var th *ste.Thread
+					var end func() error
+					th, end, err = maker(func() error {
+						ran++
+						own = ste.Current().Thread()
+						watchHere()
+						return do(own, back)
+					})
+					if err != nil {
+						return
+					}
+					made = true
+					err = end()
+					returned = true
+					<-th.Done()
+					ended = true
+				}()
+				await(t, done)
+				require.Equal(t, 1, ran)
+				await(t, own.Done())
+				bad := deed == "fails" || deed == "panics" || deed == "panics nil" || deed == "Goexit" || deed == "Goexit in deep"
+				switch {
+				case hook == "init" && bad:
+					require.False(t, made)
+					require.Equal(t, deed == "Goexit" || deed == "Goexit in deep", err == nil)
+				case hook == "error handler":
+					require.True(t, returned && ended)
+				default:
+					require.True(t, made && returned && ended)
+					require.Equal(t, bad, err != nil, "%v", err)
+				}
+				require.NoError(t, back.Submit(func() {}))
+			})
+		}
+	}
+}
+
+// Hooks that do not return: Shutdown gives up at its limit and says so, other Threads
+// go on, and when the hook returns after all the Thread ends as always.
+func TestFaultHooksThatNeverReturn(t *testing.T) {
+	for hook, maker := range hookMakers {
+		t.Run(hook, func(t *testing.T) {
+			hang, hung, made := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			var th *ste.Thread
+			var end func() error
+			go func() {
+				defer close(made)
+				var err error
+				th, end, err = maker(func() error { close(hung); watchHere(); <-hang; return nil })
+				assert.NoError(t, err)
+			}()
+			if hook == "init" {
+				<-hung // New waits
+			} else {
+				await(t, made)
+				go end()
+				<-hung
+				ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+				defer cancel()
+				require.ErrorIs(t, th.Shutdown(ctx), context.DeadlineExceeded)
+				require.False(t, isClosed(th.Done()))
+				require.True(t, th.Closed())
+				require.ErrorIs(t, th.Submit(func() {}), ste.ErrClosed)
+			}
+			require.NoError(t, start(t).Submit(func() {}), "another Thread is unharmed")
+			close(hang)
+			await(t, made)
+			if hook == "init" {
+				require.NoError(t, th.Close())
+			}
+			await(t, th.Done())
+			require.NoError(t, th.Close())
+		})
+	}
+}
+
+// watchHere is watch for code on the Thread.
+func watchHere() { rememberOSThread(osthread.ID()) }

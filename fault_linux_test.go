@@ -1,0 +1,290 @@
+package ste_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ste-go/ste"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// SIGURG, with which the Go runtime interrupts goroutines, comes to every OS thread of
+// the process again and again under load.
+func TestFaultSIGURGStorm(t *testing.T) {
+	l := startLoad(eachStrategy(t)...)
+	sent := 0
+	for begun := time.Now(); time.Since(begun) < faultTime(); {
+		tasks, err := os.ReadDir("/proc/self/task")
+		require.NoError(t, err)
+		for range 20 {
+			for _, task := range tasks {
+				tid, err := strconv.Atoi(task.Name())
+				require.NoError(t, err)
+				if unix.Tgkill(os.Getpid(), tid, unix.SIGURG) == nil { // else it has ended
+					sent++
+				}
+			}
+		}
+	}
+	l.end(t)
+	t.Logf("%d signals", sent)
+	require.Positive(t, sent)
+}
+
+// Children are forked under load, from tasks and from elsewhere: they start, end and
+// are waited for, and the load goes on.
+func TestFaultChildrenUnderLoad(t *testing.T) {
+	program, err := exec.LookPath("true")
+	if err != nil {
+		t.Skip("no program to start: ", err)
+	}
+	n := 100
+	if testing.Short() {
+		n = 5
+	}
+	ths := eachStrategy(t)[:2]
+	l := startLoad(ths...)
+	var fs []func()
+	for i := range 4 {
+		fs = append(fs, func() {
+			for range n {
+				err := error(nil)
+				if i < len(ths) {
+					ths[i].Submit(func() { err = exec.Command(program).Run() })
+				} else {
+					err = exec.Command(program).Run()
+				}
+				if err != nil {
+					t.Errorf("child: %v", err)
+				}
+			}
+		})
+	}
+	together(t, fs...)
+	l.end(t)
+}
+
+// 5,000 Threads at once: each serves, all close, and their OS threads end.
+func TestFaultThousandsOfThreads(t *testing.T) {
+	if testing.Short() {
+		t.Skip("5,000 OS threads take seconds; runs without -short")
+	}
+	out, code := runChild(t, "thousands of Threads")
+	require.Zero(t, code, out)
+	t.Log(out)
+}
+
+// Near the runtime's limit of OS threads (10,000, or debug.SetMaxThreads) Go ends the
+// process, with a message of its own. New cannot know and returns a Thread; until then
+// every Thread has served.
+func TestFaultThreadExhaustion(t *testing.T) {
+	out, code := runChild(t, "thread exhaustion")
+	require.Equal(t, 2, code, out)
+	require.Contains(t, out, "fatal error: thread exhaustion")
+	require.Contains(t, out, "served 50\n")
+	require.NotContains(t, out, "survived")
+	require.NotRegexp(t, `(?m)^failed:`, out)
+}
+
+// Where the system refuses a new OS thread (RLIMIT_NPROC, a cgroup's pids.max) Go ends
+// the process too: "runtime: failed to create new OS thread". New has returned by then,
+// without an error, or waits for the inits; no Go program can catch it. What was made
+// before has served.
+func TestFaultSystemRefusesThreads(t *testing.T) {
+	out, code := runChild(t, "no more OS threads")
+	if code == 77 {
+		t.Skip("cannot limit the number of processes here: ", out)
+	}
+	require.NotZero(t, code, out)
+	require.Regexp(t, `failed to create new OS thread|pthread_create failed`, out)
+	require.NotContains(t, out, "survived")
+	require.NotRegexp(t, `(?m)^failed:`, out)
+}
+
+// 10 million posts wait behind a task: they run in their order, and the memory is
+// given back.
+func TestFaultTenMillionPosts(t *testing.T) {
+	if testing.Short() || ste.RaceEnabled {
+		t.Skip("seconds, and with the race detector minutes; runs without both")
+	}
+	out, code := runChild(t, "ten million posts")
+	require.Zero(t, code, out)
+	t.Log(out)
+}
+
+// One processor only, from the start of the process: all strategies serve.
+func TestFaultOneProcessor(t *testing.T) {
+	out, code := runChild(t, "one processor")
+	require.Zero(t, code, out)
+	t.Log(out)
+}
+
+// orDie ends the child with a message unless err is nil.
+func orDie(err error) {
+	if err != nil {
+		fmt.Println("failed:", err)
+		os.Exit(1)
+	}
+}
+
+func threadsOfProcess() int {
+	tasks, err := os.ReadDir("/proc/self/task")
+	orDie(err)
+	return len(tasks)
+}
+
+func init() {
+	children["thousands of Threads"] = func() {
+		const n = 5000
+		before, begun := threadsOfProcess(), time.Now()
+		ths := make([]*ste.Thread, n)
+		for i := range ths {
+			var err error
+			ths[i], err = ste.New()
+			orDie(err)
+		}
+		var ran atomic.Int64
+		var wg sync.WaitGroup
+		for _, th := range ths {
+			wg.Go(func() { orDie(th.Submit(func() { ran.Add(1) })) })
+		}
+		wg.Wait()
+		most := threadsOfProcess()
+		for _, th := range ths {
+			wg.Go(func() { orDie(th.Close()) })
+		}
+		wg.Wait()
+		for threadsOfProcess() > before+50 { // ended soon after
+			time.Sleep(time.Millisecond)
+		}
+		fmt.Printf("%d ran, %d OS threads, then %d, in %v\n", ran.Load(), most, threadsOfProcess(), time.Since(begun).Round(time.Millisecond))
+		if ran.Load() != n || most < n {
+			os.Exit(1)
+		}
+	}
+	children["thread exhaustion"] = func() {
+		debug.SetMaxThreads(200)
+		serveMany(400)
+		fmt.Println("survived")
+	}
+	children["no more OS threads"] = func() {
+		limit := unix.Rlimit{Cur: 40, Max: 40}
+		if err := unix.Setrlimit(unix.RLIMIT_NPROC, &limit); err != nil {
+			fmt.Println(err)
+			os.Exit(77)
+		}
+		if os.Getuid() == 0 { // the limit is not root's; a user who runs nothing else
+			if err := syscall.Setuid(59_875); err != nil {
+				fmt.Println(err)
+				os.Exit(77)
+			}
+		}
+		serveMany(400)
+		fmt.Println("survived")
+	}
+	children["ten million posts"] = func() {
+		const n = 10_000_000
+		var heap runtime.MemStats
+		th, err := ste.New()
+		orDie(err)
+		hang := make(chan struct{})
+		orDie(th.Post(func() { <-hang }))
+		ran := 0
+		begun := time.Now()
+		f := func() { ran++ }
+		for i := range n {
+			if i%1000 == 0 {
+				orDie(th.Post(func() {
+					if ran != i {
+						fmt.Println("failed: number", i, "runs as number", ran)
+						os.Exit(1)
+					}
+					ran++
+				}))
+			} else {
+				orDie(th.Post(f))
+			}
+		}
+		runtime.ReadMemStats(&heap)
+		queued := heap.HeapAlloc
+		close(hang)
+		orDie(th.Submit(func() {}))
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&heap)
+		fmt.Printf("ran %d in %v; heap %d MiB queued, %d KiB after\n", ran, time.Since(begun).Round(time.Millisecond), queued>>20, heap.HeapAlloc>>10)
+		if ran != n || heap.HeapAlloc > 8<<20 {
+			os.Exit(1)
+		}
+		orDie(th.Close())
+	}
+	children["one processor"] = func() {
+		runtime.LockOSThread()
+		var set unix.CPUSet
+		orDie(unix.SchedGetaffinity(0, &set))
+		if set.Count() > 1 { // NumCPU is asked at the start of a process
+			for cpu := range 1024 {
+				if set.IsSet(cpu) {
+					set.Zero()
+					set.Set(cpu)
+				}
+			}
+			orDie(unix.SchedSetaffinity(0, &set))
+			self, err := os.Executable()
+			orDie(err)
+			args := append(emulator(self), self)
+			orDie(syscall.Exec(args[0], args, os.Environ()))
+		}
+		runtime.UnlockOSThread()
+		if runtime.NumCPU() != 1 || runtime.GOMAXPROCS(0) != 1 {
+			fmt.Println("failed: more than one processor")
+			os.Exit(1)
+		}
+		for _, w := range []ste.WaitStrategy{ste.WaitAdaptive, ste.WaitPark, ste.WaitSpin} {
+			a, err := ste.New(ste.WithWaitStrategy(w))
+			orDie(err)
+			b, err := ste.New(ste.WithWaitStrategy(w))
+			orDie(err)
+			begun := time.Now()
+			count := new(int)
+			for range 200 {
+				orDie(loadRound(a, count))
+				orDie(a.Submit(func() { orDie(b.Submit(func() { *count++ })) }))
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			orDie(a.Shutdown(ctx))
+			orDie(b.Shutdown(ctx))
+			cancel()
+			fmt.Printf("strategy %d: %v\n", w, time.Since(begun).Round(time.Millisecond))
+		}
+	}
+}
+
+// serveMany makes Threads and lets each serve at once, and says how many did.
+func serveMany(n int) {
+	ths := make([]*ste.Thread, n)
+	for i := range ths {
+		var err error
+		ths[i], err = ste.New()
+		orDie(err)
+		served := 0
+		orDie(ths[i].Submit(func() { served++ }))
+		if served != 1 {
+			fmt.Println("failed: did not serve")
+		}
+		if i%10 == 9 {
+			fmt.Printf("served %d\n", i+1)
+		}
+	}
+}

@@ -231,3 +231,30 @@ func TestFaultHooksThatNeverReturn(t *testing.T) {
 
 // watchHere is watch for code on the Thread.
 func watchHere() { rememberOSThread(osthread.ID()) }
+
+// A Context of somebody's own whose Err says nil after Done is closed counts as
+// cancelled everywhere, but not in a Shutdown on the Thread itself: there Go's context
+// package panics on a goroutine of its own and ends the process, when Done closes
+// after the call, or panics out of Shutdown when it is closed before.
+func TestFaultSilentContextOnTheThread(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a process; runs without -short")
+	}
+	out, code := runChild(t, "silent context")
+	require.Equal(t, 2, code, out)
+	require.Contains(t, out, "context: internal error: missing cancel error")
+}
+
+func init() {
+	children["silent context"] = func() {
+		over := make(chan struct{})
+		ctx := oddContext{context.Background(), func() <-chan struct{} { return over }}
+		th, _ := ste.New()
+		th.Submit(func() {
+			th.Shutdown(ctx)
+			close(over)
+			time.Sleep(time.Second)
+		})
+		fmt.Println("survived")
+	}
+}

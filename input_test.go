@@ -51,14 +51,19 @@ type inputs struct {
 	leave  chan struct{}    // ends busy's task
 }
 
-func newInputs(t *testing.T) *inputs {
-	e := &inputs{leave: make(chan struct{})}
-	e.a, e.b = start(t, ste.WithName("a")), start(t, ste.WithName("b"))
-	e.busy, e.closed = start(t, ste.WithName("busy")), start(t, ste.WithName("closed"))
-	e.local = ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { return nil })
-	e.mine = ste.NewLocal(one, intHook)
+// closedInputs are the inputs that all rows may share.
+func closedInputs(t *testing.T) inputs {
+	e := inputs{closed: start(t, ste.WithName("closed"))}
 	require.NoError(t, e.closed.Submit(func() { e.dead = ste.NewTagged(1) }))
 	require.NoError(t, e.closed.Close())
+	return e
+}
+
+func newInputs(t *testing.T, e inputs) *inputs {
+	e.leave = make(chan struct{})
+	e.a, e.b, e.busy = start(t, ste.WithName("a")), start(t, ste.WithName("b")), start(t, ste.WithName("busy"))
+	e.local = ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { return nil })
+	e.mine = ste.NewLocal(one, intHook)
 	require.NoError(t, e.b.Submit(func() { e.other = ste.NewTagged(1); e.local.Get() }))
 	require.NoError(t, e.a.Submit(func() { e.local.Get(); e.mine.Get() }))
 	var err error
@@ -72,7 +77,7 @@ func newInputs(t *testing.T) *inputs {
 	<-began
 	e.never, err = ste.Async(e.busy, func() (int, error) { return 1, nil })
 	require.NoError(t, err)
-	return e
+	return &e
 }
 
 // ownError is what the rows' own code fails and panics with: it passes through the
@@ -214,9 +219,10 @@ func shortType(v any) string {
 // inputTable makes every row's call and writes down the answers.
 func inputTable(t *testing.T) string {
 	var b strings.Builder
+	shared := closedInputs(t)
 	for _, r := range inputRows() {
 		name := strings.TrimSpace(r.call + ", " + r.with + " " + r.at)
-		e := newInputs(t)
+		e := newInputs(t, shared)
 		a := r.ask(t, e)
 		assert.Equal(t, r.odd != "", a.broken(r) != "", "%s: %s: %s", name, a.broken(r), a.text)
 		if r.at != inHook && !e.a.Closed() {

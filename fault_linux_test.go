@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/child"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -241,9 +242,8 @@ func init() {
 				}
 			}
 			orDie(unix.SchedSetaffinity(0, &set))
-			self, err := os.Executable()
+			args, err := child.Self()
 			orDie(err)
-			args := append(emulator(self), self)
 			orDie(syscall.Exec(args[0], args, os.Environ()))
 		}
 		runtime.UnlockOSThread()

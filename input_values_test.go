@@ -79,9 +79,6 @@ func contextRows() (rows []inputRow) {
 			if c.with == "nil pointer" {
 				r.odd = own
 			}
-			if call == "Thread.Shutdown" && at == onOwn && (c.with == "Done closed, Err nil" || c.with == "Value panics") {
-				r.odd = "context.AfterFunc panics; elsewhere such a context counts as cancelled"
-			}
 			rows = append(rows, r)
 		}
 		f := func() {}

@@ -92,6 +92,9 @@ func (g *Tagged[T]) Ptr() *T {
 
 // OnThread reports whether the value can be opened here.
 func (g *Tagged[T]) OnThread() bool {
+	if g == nil {
+		g.must()
+	}
 	b := g.box.Get()
 	return b != nil && b.owner.onThread()
 }
@@ -99,6 +102,9 @@ func (g *Tagged[T]) OnThread() bool {
 // Tag returns the Tag of the Thread that owns the value; the zero Tag for the
 // zero Tagged.
 func (g *Tagged[T]) Tag() Tag {
+	if g == nil {
+		g.must()
+	}
 	if b := g.box.Get(); b != nil {
 		return tagOf(b.owner)
 	}

@@ -307,7 +307,7 @@ func (c *core) limit(ctx context.Context) {
 		c.drop()
 		return
 	}
-	stop := prim.AfterFunc(ctx, func() {
+	stop := prim.AfterFunc(spoken{ctx}, func() {
 		c.doomed.Store(true)
 		if !c.inbox.Bubbled() { // whoever ends ctx may be outside of the bubble
 			c.drop()
@@ -323,6 +323,18 @@ func (c *core) limit(ctx context.Context) {
 			earlier()
 		}
 	}
+}
+
+// spoken is a Context that says why it has ended. Somebody's own may not, and the
+// context package ends the process over that.
+type spoken struct{ context.Context }
+
+func (s spoken) Err() error {
+	err := s.Context.Err()
+	if err == nil && prim.Closed(s.Done()) {
+		err = cause(s.Context)
+	}
+	return err
 }
 
 // unlimited ends what limit has set up.

@@ -17,11 +17,11 @@ const Variable = "STE_CHILD"
 // Command prepares a child with a scenario, args and more environment.
 func Command(t testing.TB, scenario string, args []string, env ...string) *exec.Cmd {
 	t.Helper()
-	self, err := os.Executable()
+	self, err := Self()
 	if err != nil {
 		t.Fatal(err)
 	}
-	args = append(append(emulator(self), self), args...)
+	args = append(self, args...)
 	cmd := exec.Command(args[0], args[1:]...)
 	// The race detector's runtime would sleep a second at each child's exit.
 	cmd.Env = append(os.Environ(), Variable+"="+scenario, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
@@ -48,6 +48,15 @@ func Output(t testing.TB, cmd *exec.Cmd, patience time.Duration) (string, int) {
 		t.Fatal(err)
 	}
 	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+// Self returns the command that starts this program.
+func Self() ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return append(emulator(self), self), nil
 }
 
 // emulator returns the program that runs this process, if there is one: after

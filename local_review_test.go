@@ -3,7 +3,6 @@ package ste_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -151,7 +150,7 @@ func TestLocalEachCauseRace(t *testing.T) {
 		go func() { shut <- th.Shutdown(ctx) }()
 		time.Sleep(200 * time.Microsecond)
 		cancel(errCause)
-		if err := <-got; err != errCause {
+		if err := <-got; err != errCause && err != nil { // nil: the Thread was closing already
 			n++
 		}
 		<-shut
@@ -235,6 +234,5 @@ func TestLocalSlotsStayLow(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	after := perThread()
-	fmt.Println("bytes per Thread with one value, before and after:", before, after)
 	require.Less(t, after, 4*before+500)
 }

@@ -220,7 +220,6 @@ func TestLocalSlotsStayLow(t *testing.T) {
 		return (int64(heap()) - int64(before)) / n
 	}
 	perThread()
-	before := perThread()
 	ls := make([]*ste.Local[int], 100_000)
 	for i := range ls {
 		ls[i] = ste.NewLocal(func() (int, error) { return 0, nil }, nil)
@@ -233,6 +232,5 @@ func TestLocalSlotsStayLow(t *testing.T) {
 		runtime.GC()
 		time.Sleep(5 * time.Millisecond)
 	}
-	after := perThread()
-	require.Less(t, after, 4*before+500)
+	require.Less(t, perThread(), int64(5000), "bytes; it was 15,000 with the highest slots")
 }

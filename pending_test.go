@@ -175,15 +175,13 @@ func TestRunPendingInsideABatch(t *testing.T) {
 			}))
 		}
 		close(hold)
-		require.NoError(t, th.Submit(func() {}))
-		require.NoError(t, th.Submit(func() {}))
+		require.NoError(t, th.Close()) // a Submit may run inside one of the posts
 		seen := map[int]bool{}
 		for _, i := range order {
 			require.False(t, seen[i])
 			seen[i] = true
 		}
-		require.Len(t, order, n+n/every)
-		require.NoError(t, th.Close())
+		require.Equal(t, n+n/every, len(order))
 	}
 }
 

@@ -446,7 +446,7 @@ func program(f func(*world, ste.WaitStrategy), wait ste.WaitStrategy) explore.Pr
 }
 
 // large are the scenarios that are explored with one surprise less.
-var large = map[string]bool{"three callers, two tasks": true, "Bound closed in use": true, "ring with a Bound": true, "no ring with a Bound": true, "Run": true, "waker": true}
+var large = map[string]bool{"three callers, two tasks": true, "Bound closed in use": true, "ring with a Bound": true, "no ring with a Bound": true, "Run": true, "RunPending": true, "waker": true}
 
 // TestExplore runs each scenario in every order of steps with at most -bound
 // surprises, and then in random orders. Adaptive begins as Park does, so it gets

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change lands; .ci/run calls it.
 #
-#   scripts/check.sh          all of it, under 12 minutes on two cores
+#   scripts/check.sh          all of it, some 15 minutes on two cores
 #   scripts/check.sh -quick   what fits in two minutes, for each commit
 #
 # It needs Go, and for the whole run gcc, qemu-aarch64-static and

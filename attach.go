@@ -189,7 +189,7 @@ func (w *worker) nested(p *patron) {
 	if w.extras.waker != nil {
 		w.awake.Store(true)
 	}
-	w.session(nop, func() { w.serve(p) })
+	w.session(func() { w.serve(p) })
 	w.job, w.runs, w.guest, w.tolled = outer, runs, guest, tolled
 	w.inbox.Serve(service)
 }
@@ -263,7 +263,7 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 	lockMore()
 	w.guest = true
 	w.id.adopt()
-	w.session(nop, w.begin)
+	w.session(w.begin)
 	returned := false
 	// The runtime compares the lock count that a coroutine began with.
 	_, compare := iter.Pull(func(func(struct{}) bool) {})
@@ -272,7 +272,7 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 		w.check()
 		w.awake.Store(true)
 		w.core.close()
-		w.session(nop, func() {
+		w.session(func() {
 			w.serve(nil)
 			w.finish()
 		})
@@ -296,5 +296,3 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 	returned = true
 	return err
 }
-
-func nop() {}

@@ -17,32 +17,31 @@ type resume struct{}
 // goroutine is the coroutine, unless it is called from an iter.Pull body of the
 // user's, whose place on the Thread is known by the OS thread's number.
 //
-// The runtime ends the process unless a coroutine ends with the lock count with
-// which it began. restore is called at the end to see to that.
-func (c *core) coroutine(restore func(), f func()) (returned bool) {
+// The runtime ends the process unless f ends with the lock count with which it began.
+func (c *core) coroutine(f func()) (returned bool) {
 	defer func() {
 		if v := recover(); v != nil && v != (resume{}) {
 			panic(v)
 		}
 	}()
 	first := c.id.tid.Load() == 0
-	mine := !first && (c.id.onGoroutine() || !here.Known)
-	if mine {
+	mine := first || c.id.onGoroutine() || !here.Known
+	if mine && !first {
 		c.id.forget()
 		defer c.id.adopt()
 	}
+	// What this closure holds is held for the life of a Thread.
 	next, _ := iter.Pull(func(func(struct{}) bool) {
-		if first || mine {
+		if mine {
 			c.id.adopt()
 		}
+		returned := false
 		defer func() {
-			v := recover() // a mistake of this package's: user code is called with care
-			restore()
-			if first || mine {
+			if mine {
 				c.id.forget()
 			}
-			if v != nil {
-				panic(v)
+			if v := recover(); v != nil {
+				panic(v) // a mistake of this package's: user code is called with care
 			}
 			if !returned {
 				panic(resume{})
@@ -52,7 +51,7 @@ func (c *core) coroutine(restore func(), f func()) (returned bool) {
 		returned = true
 	})
 	next()
-	return returned
+	return true
 }
 
 // contain calls f, a hook or handler in the middle of something else, and returns
@@ -67,13 +66,15 @@ func (c *core) contain(what string, settled bool, f func() error) (err error) {
 	outer := c.worker.shut
 	c.worker.shut = true
 	defer func() { c.worker.shut = outer }()
-	restore := func() {}
-	if settled && !c.worker.guest {
+	settled = settled && !c.worker.guest
+	if settled {
 		resetLocks()
-		restore = resetLocks
 	}
 	var pe *PanicError
-	ended := c.coroutine(restore, func() {
+	ended := c.coroutine(func() {
+		if settled {
+			defer resetLocks()
+		}
 		var returned bool
 		if returned, err = c.attempt(f, &pe); !returned && pe == nil {
 			pe = newPanicError(tagOf(c.id), new(runtime.PanicNilError)) // GODEBUG=panicnil=1

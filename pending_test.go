@@ -36,10 +36,20 @@ func inTask(t *testing.T, f func(t *testing.T, th *ste.Thread)) {
 		t.Run(name, func(t *testing.T) {
 			th := start(t)
 			for range 3 { // also beside earlier work
-				done := make(chan struct{})
+				done, later := make(chan struct{}), make(chan struct{})
 				require.NoError(t, th.Post(func() {}))
-				require.NoError(t, way(th, func() { defer close(done); f(t, th) }))
+				if name == "Submit" {
+					close(later) // nothing comes before it has returned
+				}
+				require.NoError(t, way(th, func() {
+					defer close(done)
+					<-later // else f may find it at any moment
+					f(t, th)
+				}))
 				require.NoError(t, th.Post(func() {}))
+				if name != "Submit" {
+					close(later)
+				}
 				await(t, done)
 			}
 		})

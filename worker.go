@@ -87,11 +87,7 @@ func (w *worker) main() {
 		osthread.SetName(name)
 		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("ste", name)))
 	}
-	w.session(w.repair, func() {
-		w.begin()
-		w.serve(nil)
-		w.finish()
-	})
+	w.session(w.live)
 	w.lastWords()
 	w.core.worker = nil
 	prim.Close(w.done)
@@ -101,25 +97,36 @@ func (w *worker) main() {
 	// Ending while locked ends the OS thread, with whatever tasks changed of it.
 }
 
+// live is what main runs in coroutines.
+func (w *worker) live() {
+	defer w.repair()
+	w.begin()
+	w.serve(nil)
+	w.finish()
+}
+
 // session runs f in a coroutine and, as long as a Goexit of user code ends that,
-// again in another one. restore is called at the end of each, see coroutine.
-func (w *worker) session(restore func(), f func()) {
-	for !w.coroutine(restore, func() {
-		w.runs = 0
-		if j := w.job; j.kind != noJob {
-			if w.fault != nil {
-				w.end(j, inbox.Panicked) // in a deferred call, while Goexit unwound
-			} else {
-				w.end(j, inbox.Exited)
-			}
+// again in another one. f calls aftermath before it runs user code.
+func (w *worker) session(f func()) {
+	for !w.coroutine(f) {
+	}
+}
+
+// aftermath handles the end of the job that has ended the last coroutine, if one has.
+func (w *worker) aftermath() {
+	w.runs = 0
+	if j := w.job; j.kind != noJob {
+		if w.fault != nil {
+			w.end(j, inbox.Panicked) // in a deferred call, while Goexit unwound
+		} else {
+			w.end(j, inbox.Exited)
 		}
-		f()
-	}) {
 	}
 }
 
 // begin runs the inits.
 func (w *worker) begin() {
+	w.aftermath()
 	hooks := w.extras.hooks
 	for !w.up && !w.failed && int(w.step) < len(hooks) {
 		h := hooks[w.step]
@@ -145,6 +152,7 @@ func (w *worker) begin() {
 // serves for somebody, in the middle of a task or a body, it ends when that one
 // says so.
 func (w *worker) serve(who *patron) {
+	w.aftermath()
 	for !w.down && !who.enough() {
 		if w.doomed.Load() {
 			w.drop()

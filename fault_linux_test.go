@@ -1,8 +1,11 @@
 package ste_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"runtime"
@@ -131,6 +134,44 @@ func TestFaultOneProcessor(t *testing.T) {
 	t.Log(out)
 }
 
+// A process that is stopped and goes on later, as a machine that sleeps: to everybody
+// in it the clock jumps, at any place in the code. No timer is early or lost, what an
+// Every has missed is said, and the load goes on.
+func TestFaultClockJumps(t *testing.T) {
+	n := 20
+	if testing.Short() {
+		n = 5
+	}
+	cmd := child.Command(t, "clock jumps", nil)
+	end, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	patience := time.AfterFunc(*patienceFlag, func() { _ = cmd.Process.Kill() })
+	defer patience.Stop()
+	lines := bufio.NewScanner(out)
+	require.True(t, lines.Scan(), "the child has begun")
+	for range n {
+		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+		require.NoError(t, cmd.Process.Signal(unix.SIGSTOP))
+		time.Sleep(100 * time.Millisecond)
+		require.NoError(t, cmd.Process.Signal(unix.SIGCONT))
+	}
+	require.NoError(t, end.Close())
+	said := ""
+	for lines.Scan() {
+		said += lines.Text() + "\n"
+	}
+	require.NoError(t, cmd.Wait(), said)
+	t.Log(said)
+	var ticks, missed, most int
+	_, err = fmt.Sscanf(said, "ticks %d, missed %d, at once %d", &ticks, &missed, &most)
+	require.NoError(t, err, said)
+	require.GreaterOrEqual(t, most, 15, "of some 20 deadlines in each jump")
+}
+
 // orDie ends the child with a message unless err is nil.
 func orDie(err error) {
 	if err != nil {
@@ -229,6 +270,63 @@ func init() {
 			os.Exit(1)
 		}
 		orDie(th.Close())
+	}
+	children["clock jumps"] = func() {
+		const period = 5 * time.Millisecond
+		ths := make([]*ste.Thread, 3)
+		for i, w := range []ste.WaitStrategy{ste.WaitAdaptive, ste.WaitPark, ste.WaitSpin} {
+			var err error
+			ths[i], err = ste.New(ste.WithWaitStrategy(w))
+			orDie(err)
+		}
+		check := func(ok bool, format string, args ...any) {
+			if !ok {
+				fmt.Printf("failed: "+format+"\n", args...)
+				os.Exit(1)
+			}
+		}
+		l := startLoad(ths[1:]...)
+		var ticks, missed, most int
+		var due time.Time
+		_, err := ths[0].Every(period, func(tick ste.Tick) {
+			late := tick.Start.Sub(tick.Due)
+			check(late >= 0, "a tick comes %v early", -late) // how late nobody knows: the clock may have jumped just now
+			if ticks > 0 {
+				want := due.Add(time.Duration(tick.Missed+1) * period)
+				check(tick.Due.Equal(want), "a tick is due at %v and not %v, missed %d", tick.Due, want, tick.Missed)
+			}
+			due, missed, most = tick.Due, missed+tick.Missed, max(most, tick.Missed)
+			ticks++
+		})
+		orDie(err)
+		var stop atomic.Bool
+		var once sync.WaitGroup
+		for _, th := range ths {
+			once.Go(func() {
+				for !stop.Load() {
+					d := time.Duration(rand.IntN(10)) * time.Millisecond
+					begun, done := time.Now(), make(chan struct{})
+					_, err := th.AfterFunc(d, func() { close(done) })
+					orDie(err)
+					<-done
+					check(time.Since(begun) >= d, "AfterFunc(%v) after %v", d, time.Since(begun))
+				}
+			})
+		}
+		fmt.Println("begun")
+		_, _ = io.Copy(io.Discard, os.Stdin) // until the parent has had enough
+		stop.Store(true)
+		once.Wait()
+		l.stop.Store(true)
+		l.over.Wait()
+		close(l.errs)
+		for err := range l.errs {
+			orDie(err)
+		}
+		for _, th := range ths {
+			orDie(th.Close())
+		}
+		fmt.Printf("ticks %d, missed %d, at once %d\n", ticks, missed, most)
 	}
 	children["one processor"] = func() {
 		runtime.LockOSThread()

@@ -58,6 +58,32 @@ func TestPolicyImports(t *testing.T) {
 	require.Greater(t, files, 20)
 }
 
+// A wall clock that jumps moves nothing: the library reads the monotonic clock, by way
+// of internal/prim, but for the times that a Tick tells.
+func TestPolicyClock(t *testing.T) {
+	var reads []string
+	for _, pattern := range []string{"*.go", "internal/inbox/*.go", "internal/prim/*.go", "mainthread/*.go", "oslocal/*.go"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, path := range files {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			for _, read := range regexp.MustCompile(`(time\.(Now|Since|Until)|\.Unix\w*|\.Round|context\.With(Timeout|Deadline)\w*)\(`).FindAllString(string(text), -1) {
+				reads = append(reads, filepath.ToSlash(path)+" "+read)
+			}
+		}
+	}
+	require.ElementsMatch(t, []string{
+		"internal/prim/plain.go time.Now(", // the epoch
+		"internal/prim/plain.go time.Since(",
+		"internal/prim/plain.go .Round(", // to tell the clock of a bubble
+		"timer.go time.Now(",             // of a Tick
+	}, reads)
+}
+
 // The exported API is what testdata/api.txt says, name by name. A change of it
 // is a change of that file: go test -run PolicyAPI -update .
 func TestPolicyAPI(t *testing.T) {

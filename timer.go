@@ -111,8 +111,9 @@ func (t *Thread) Every(period time.Duration, f func(Tick)) (*Timer, error) {
 	tm := &timer{owner: c, period: int64(period)}
 	tm.run = func() error {
 		defer c.again(tm)
-		now, start := prim.Now(), time.Now()
-		f(Tick{Due: start.Add(time.Duration(tm.due - now)), Start: start, Missed: tm.missed})
+		start := time.Now()
+		late := prim.At(start) - tm.due
+		f(Tick{Due: start.Add(-time.Duration(late)), Start: start, Missed: tm.missed})
 		return nil
 	}
 	return c.arm(t, tm, period)

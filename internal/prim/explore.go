@@ -4,6 +4,7 @@ package prim
 
 import (
 	"context"
+	"time"
 
 	"github.com/ste-go/ste/internal/explore"
 )
@@ -208,6 +209,9 @@ func (c *Call) Stop() {
 
 // Now reads the clock, in nanoseconds.
 func Now() int64 { return explore.Now() }
+
+// At returns Now: time is the model's.
+func At(time.Time) int64 { return explore.Now() }
 
 // Pause is one turn of a loop that watches an atomic.
 func Pause() { explore.Point(explore.Spin, "pause", nil) }

@@ -37,6 +37,14 @@ var epoch = time.Now()
 // Now reads the monotonic clock, in nanoseconds.
 func Now() int64 { return int64(time.Since(epoch)) }
 
+// At returns what Now returned at t, which time.Now has just returned.
+func At(t time.Time) int64 {
+	if t == t.Round(0) { // of a bubble, which has no monotonic part; time stands still there
+		return Now()
+	}
+	return int64(t.Sub(epoch))
+}
+
 // Pause is one turn of a loop that watches an atomic.
 func Pause() { pause() }
 

@@ -1,0 +1,99 @@
+package ste_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// T12: SubmitContext gives up while f is queued, with the context's cause, and
+// then f never runs; a ctx that has ended at the call is refused.
+func TestT12CancelQueued(t *testing.T) {
+	th := start(t)
+	block := make(chan struct{})
+	require.NoError(t, th.Post(func() { <-block }))
+	cause := errors.New("no longer wanted")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	time.AfterFunc(5*time.Millisecond, func() { cancel(cause) })
+	require.Equal(t, cause, th.SubmitContext(ctx, func() { t.Error("ran") }))
+	require.Equal(t, cause, th.SubmitContext(ctx, func() { t.Error("ran") }))
+	short, stop := context.WithTimeout(context.Background(), time.Millisecond)
+	defer stop()
+	require.ErrorIs(t, th.SubmitContext(short, func() { t.Error("ran") }), context.DeadlineExceeded)
+	close(block)
+	require.NoError(t, th.Submit(func() {}))
+}
+
+// oddContext is a Context of somebody's own: Done may panic, Err may say nil for
+// ever.
+type oddContext struct {
+	context.Context
+	done func() <-chan struct{}
+}
+
+func (c oddContext) Done() <-chan struct{} { return c.done() }
+
+// T4, T12: a Context that does not keep its own contract cannot make a call
+// return before its f.
+func TestT12OddContexts(t *testing.T) {
+	th := start(t)
+	block := make(chan struct{})
+	require.NoError(t, th.Post(func() { <-block }))
+	f := func() { t.Error("ran after its call was over") }
+	_, v := within(t, func() {
+		th.SubmitContext(oddContext{context.Background(), func() <-chan struct{} { panic("odd") }}, f)
+	})
+	require.Equal(t, "odd", v)
+	silent := oddContext{context.Background(), func() <-chan struct{} {
+		c := make(chan struct{})
+		close(c)
+		return c
+	}}
+	require.Equal(t, context.Canceled, th.SubmitContext(silent, f))
+	close(block)
+	require.NoError(t, th.Submit(func() {}))
+}
+
+// T12: cancellation races the start of f. Either f ran and the call says nil, or
+// it never runs and the call says why.
+func TestT12CancelRace(t *testing.T) {
+	th := start(t)
+	ran, gaveUp := 0, 0
+	for i := range rounds(2) {
+		ctx, cancel := context.WithCancel(context.Background())
+		started := false
+		var err error
+		var wg sync.WaitGroup
+		wg.Add(2)
+		b := newBarrier(2)
+		go func() {
+			defer wg.Done()
+			b.wait()
+			err = th.SubmitContext(ctx, func() { started = true })
+		}()
+		go func() {
+			defer wg.Done()
+			b.wait()
+			for range i % 64 {
+				runtime.Gosched()
+			}
+			cancel()
+		}()
+		wg.Wait()
+		require.NoError(t, th.Submit(func() {})) // a task that is late would run by now
+		if err == nil {
+			require.True(t, started)
+			ran++
+		} else {
+			require.ErrorIs(t, err, context.Canceled)
+			require.False(t, started)
+			gaveUp++
+		}
+	}
+	t.Logf("ran %d, gave up %d", ran, gaveUp)
+}

@@ -1,0 +1,365 @@
+package ste_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ste-go/ste"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// T13: at the end of a Thread its values are closed in one order with its Bounds, newest
+// first, while work from elsewhere is refused; what a close opens is closed too; a close
+// that fails, panics or exits is reported, and the rest still run.
+func TestT13ReleasesLocals(t *testing.T) {
+	var th *ste.Thread
+	var order []string
+	fails := map[string]func() error{
+		"2": func() error { return errors.New("fails") }, "3": func() error { panic("panics") }, "4": func() error { runtime.Goexit(); return nil },
+	}
+	late := ste.NewLocal(func() (string, error) { return "late", nil }, func(*string) error {
+		order = append(order, "late")
+		return nil
+	})
+	made := func(name string) *ste.Local[string] {
+		var l *ste.Local[string]
+		l = ste.NewLocal(func() (string, error) { return name, nil }, func(s *string) error {
+			require.True(t, th.OnThread())
+			refused := make(chan error)
+			go func() { refused <- th.Submit(func() {}) }()
+			require.ErrorIs(t, <-refused, ste.ErrClosed)
+			order = append(order, *s)
+			_, err := l.TryGet()
+			require.ErrorIs(t, err, ste.ErrClosed, "its own, during its close")
+			if name == "1" {
+				require.Equal(t, "late", *late.Get())
+			}
+			if f := fails[name]; f != nil {
+				return f()
+			}
+			return nil
+		})
+		return l
+	}
+	var locals []*ste.Local[string]
+	th, err := ste.New(ste.WithTeardown(func() error {
+		order = append(order, "teardown")
+		for _, l := range locals {
+			_, err := l.TryGet()
+			require.ErrorIs(t, err, ste.ErrClosed, "after its close")
+			require.PanicsWithError(t, err.Error(), func() { l.Get() })
+		}
+		return nil
+	}))
+	require.NoError(t, err)
+	watch(th)
+	require.NoError(t, th.Submit(func() {
+		for i := range 5 {
+			l := made(fmt.Sprint(i))
+			locals = append(locals, l)
+			l.Get()
+			_, err := ste.Bind(th, func() (int, error) { return i, nil }, func(i int) error {
+				order = append(order, fmt.Sprint("bound ", i))
+				return nil
+			})
+			require.NoError(t, err)
+		}
+	}))
+	err = th.Close()
+	require.Equal(t, []string{"bound 4", "4", "bound 3", "3", "bound 2", "2", "bound 1", "1", "late", "bound 0", "0", "teardown"}, order)
+	require.ErrorContains(t, err, "ste: the close of a Local's value on "+th.Tag().String()+" called runtime.Goexit")
+	require.ErrorContains(t, err, "panics")
+	require.ErrorContains(t, err, "fails")
+}
+
+// Close closes each value on its own Thread, from wherever it is called, and every Close
+// says the same; afterwards there are no values.
+func TestLocalClose(t *testing.T) {
+	for _, from := range []string{"elsewhere", "a Thread of its own", "one of the Threads", "many at once"} {
+		t.Run(from, func(t *testing.T) {
+			var closed atomic.Int64
+			l := ste.NewLocal(func() (ste.Tag, error) { return ste.Current(), nil }, func(g *ste.Tag) error {
+				g.Check()
+				closed.Add(1)
+				return fmt.Errorf("of %v", g)
+			})
+			var ths []*ste.Thread
+			for range 4 {
+				th := start(t)
+				require.NoError(t, th.Submit(func() { l.Get() }))
+				ths = append(ths, th)
+			}
+			closing := func() {
+				err := l.Close()
+				for _, th := range ths {
+					assert.ErrorContains(t, err, "of "+th.Tag().String())
+				}
+				assert.EqualValues(t, 4, closed.Load())
+			}
+			switch from {
+			case "elsewhere":
+				closing()
+			case "a Thread of its own":
+				require.NoError(t, start(t).Submit(closing))
+			case "one of the Threads":
+				require.NoError(t, ths[1].Submit(closing))
+			case "many at once":
+				together(t, closing, closing, closing, func() { ths[0].Submit(func() { l.Close() }) })
+			}
+			closing()
+			for _, th := range ths {
+				require.NoError(t, th.Submit(func() {
+					_, err := l.TryGet()
+					require.ErrorIs(t, err, ste.ErrClosed)
+					require.Panics(t, func() { l.Get() })
+					_, ok := l.Take()
+					require.False(t, ok)
+				}))
+			}
+			require.NoError(t, l.Each(context.Background(), func(ste.Tag, *ste.Tag) error { t.Error("visited"); return nil }))
+			for _, th := range ths {
+				require.NoError(t, th.Close(), "the errors were Close's")
+			}
+		})
+	}
+}
+
+// Close waits for a value that is being opened, and closes it.
+func TestLocalCloseDuringOpen(t *testing.T) {
+	th := start(t)
+	in, leave := make(chan struct{}), make(chan struct{})
+	closed := false
+	fails := false
+	open := func() (int, error) {
+		close(in)
+		<-leave
+		if fails {
+			return 0, errors.New("oh")
+		}
+		return 7, nil
+	}
+	for _, fails = range []bool{false, true} {
+		in, leave, closed = make(chan struct{}), make(chan struct{}), false
+		l := ste.NewLocal(open, func(*int) error { closed = true; return nil })
+		require.NoError(t, th.Post(func() {
+			_, err := l.TryGet()
+			require.Error(t, err)
+			require.Equal(t, !fails, errors.Is(err, ste.ErrClosed))
+			_, err = l.TryGet()
+			require.ErrorIs(t, err, ste.ErrClosed)
+		}))
+		<-in
+		over := make(chan error)
+		go func() { over <- l.Close() }()
+		time.Sleep(time.Millisecond)
+		select {
+		case <-over:
+			t.Error("Close did not wait")
+		default:
+		}
+		close(leave)
+		require.NoError(t, <-over)
+		require.NoError(t, th.Submit(func() { require.Equal(t, !fails, closed) }))
+	}
+	var l *ste.Local[int] // by open itself
+	l = ste.NewLocal(func() (int, error) { require.NoError(t, l.Close()); return 1, nil }, func(*int) error { return errors.New("of close") })
+	require.NoError(t, th.Submit(func() {
+		_, err := l.TryGet()
+		require.ErrorIs(t, err, ste.ErrClosed)
+		require.ErrorContains(t, err, "of close")
+	}))
+}
+
+// T11: Close and Each take part in rings; Close closes all the same.
+func TestT11Locals(t *testing.T) {
+	var told []error
+	a, b := start(t, ste.WithErrorHandler(func(err error) { told = append(told, err) })), start(t)
+	closed := 0
+	l := ste.NewLocal(func() (int, error) { return 0, nil }, func(*int) error { closed++; return errors.New("of close") })
+	require.NoError(t, a.Submit(func() { l.Get() }))
+	require.NoError(t, a.Submit(func() {
+		require.NoError(t, b.Submit(func() {
+			err := l.Each(context.Background(), func(ste.Tag, *int) error { t.Error("visited"); return nil })
+			require.ErrorIs(t, err, ste.ErrDeadlock)
+			require.ErrorContains(t, err, a.Tag().String())
+			require.ErrorIs(t, l.Close(), ste.ErrDeadlock)
+		}))
+	}))
+	require.NoError(t, a.Submit(func() { require.Equal(t, 1, closed) }))
+	require.Len(t, told, 1)
+	require.ErrorContains(t, told[0], "of close")
+	require.EqualError(t, l.Close(), "of close")
+}
+
+// T14: a Local that nobody holds any more is closed, on the Threads.
+func TestLocalUnreachable(t *testing.T) {
+	th := start(t)
+	closed := make(chan bool, 1)
+	func() {
+		l := ste.NewLocal(func() (int, error) { return 0, nil }, func(*int) error { closed <- th.OnThread(); return nil })
+		require.NoError(t, th.Submit(func() { l.Get() }))
+	}()
+	for range 200 {
+		runtime.GC()
+		select {
+		case on := <-closed:
+			require.True(t, on)
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	t.Error("not closed")
+}
+
+// T14: a Local does not keep its Threads.
+func TestT14LocalKeepsNoThread(t *testing.T) {
+	l := ste.NewLocal(func() (int, error) { return 0, nil }, nil)
+	var tag ste.Tag
+	done := func() <-chan struct{} {
+		th, err := ste.New()
+		require.NoError(t, err)
+		watch(th)
+		require.NoError(t, th.Submit(func() { l.Get() }))
+		tag = th.Tag()
+		return th.Done()
+	}()
+	for range 200 {
+		runtime.GC()
+		select {
+		case <-done:
+			require.NoError(t, l.Each(context.Background(), func(ste.Tag, *int) error { t.Error("visited"); return nil }))
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	t.Errorf("%v was not closed", tag)
+}
+
+// T7: nothing is kept of ended Threads nor of closed Locals, however many there were.
+func TestT7Locals(t *testing.T) {
+	long := start(t)
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	l := ste.NewLocal(func() ([]byte, error) { return make([]byte, 4096), nil }, nil)
+	round := func(n int) {
+		for range n {
+			th, err := ste.New()
+			require.NoError(t, err)
+			require.NoError(t, th.Submit(func() { l.Get() }))
+			require.NoError(t, th.Close())
+		}
+		for range 10 * n {
+			l := ste.NewLocal(func() ([]byte, error) { return make([]byte, 4096), nil }, nil)
+			require.NoError(t, long.Submit(func() { l.Get() }))
+			require.NoError(t, l.Close())
+		}
+	}
+	round(20)
+	before := heap()
+	round(200)
+	require.Less(t, heap(), before+500_000, "200 Threads and 2,000 Locals of 4 KiB each")
+	require.NoError(t, l.Close())
+
+	// Who keeps the Tag of a Thread keeps little more than that.
+	l = ste.NewLocal(func() ([]byte, error) { return nil, nil }, nil)
+	tags := make([]ste.Tag, 1000)
+	before = heap()
+	for i := range tags {
+		th, err := ste.New()
+		require.NoError(t, err)
+		tags[i] = th.Tag()
+		require.NoError(t, th.Submit(func() { l.Get() }))
+		require.NoError(t, th.Close())
+	}
+	require.Less(t, heap(), before+uint64(300*len(tags)))
+	runtime.KeepAlive(tags)
+	require.NoError(t, l.Close())
+
+	// While teardowns run, a closed value is not kept either.
+	freed := make(chan struct{})
+	big := ste.NewLocal(func() (*[]byte, error) {
+		v := new([]byte)
+		runtime.SetFinalizer(v, func(*[]byte) { close(freed) })
+		return v, nil
+	}, nil)
+	th, err := ste.New(ste.WithTeardown(func() error {
+		for range 100 {
+			runtime.GC()
+			select {
+			case <-freed:
+				return nil
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+		return errors.New("the value is kept")
+	}))
+	require.NoError(t, err)
+	require.NoError(t, th.Submit(func() { big.Get() }))
+	require.NoError(t, th.Close())
+}
+
+// T16: what was made in a bubble is not touched from outside it; from inside, a Local of
+// outside works for Threads of both.
+func TestT16Locals(t *testing.T) {
+	var closed atomic.Int64
+	l := ste.NewLocal(func() (ste.Tag, error) { return ste.Current(), nil }, func(*ste.Tag) error { closed.Add(1); return nil })
+	outside := start(t)
+	require.NoError(t, outside.Submit(func() { l.Get() }))
+	other := ste.NewLocal(func() (int, error) { return 0, nil }, nil)
+	visited := func(l *ste.Local[ste.Tag]) (n int) {
+		require.NoError(t, l.Each(context.Background(), func(ste.Tag, *ste.Tag) error { n++; return nil }))
+		return n
+	}
+	for range 2 {
+		synctest.Test(t, func(t *testing.T) {
+			th, err := ste.New()
+			require.NoError(t, err)
+			require.NoError(t, th.Submit(func() { l.Get(); other.Get() }))
+			require.Equal(t, 2, visited(l))
+			answer := make(chan int)
+			go func() { answer <- visited(l) }()
+			require.Equal(t, 2, <-answer)
+			require.NoError(t, th.Close())
+			require.Equal(t, 1, visited(l))
+		})
+	}
+	require.EqualValues(t, 2, closed.Load())
+
+	// From outside while the bubble is there.
+	inside, leave := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		synctest.Test(t, func(t *testing.T) {
+			th, err := ste.New()
+			require.NoError(t, err)
+			require.NoError(t, th.Submit(func() { l.Get() }))
+			close(inside)
+			<-leave
+			require.NoError(t, th.Submit(func() {
+				require.Equal(t, th.Tag(), *l.Get(), "left to its Thread")
+			}))
+			require.NoError(t, th.Close())
+		})
+	})
+	<-inside
+	require.Equal(t, 1, visited(l))
+	require.NoError(t, l.Close())
+	require.EqualValues(t, 3, closed.Load())
+	close(leave)
+	wg.Wait()
+	require.EqualValues(t, 4, closed.Load())
+	require.NoError(t, other.Close())
+}

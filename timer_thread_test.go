@@ -1,0 +1,240 @@
+package ste_test
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ste-go/ste"
+	"github.com/stretchr/testify/require"
+)
+
+// T8, T9: a panic of a timer goes to the handler, after which the Thread goes on.
+func TestT8Timers(t *testing.T) {
+	told := make(chan error, 1)
+	th := start(t, ste.WithErrorHandler(func(err error) { told <- err }))
+	_, err := th.AfterFunc(0, func() { panic("oh") })
+	require.NoError(t, err)
+	var pe *ste.PanicError
+	require.ErrorAs(t, heard(t, told), &pe)
+	require.Equal(t, "oh", pe.Value)
+	for call, f := range map[string]func(){
+		"AfterFunc with a nil func": func() { _, _ = th.AfterFunc(0, nil) },
+		"Every with a nil func":     func() { _, _ = th.Every(time.Second, nil) },
+		"Stop of a nil Timer":       func() { (*ste.Timer)(nil).Stop() },
+		"Stop of the zero Timer":    func() { new(ste.Timer).Stop() },
+	} {
+		_, value := within(t, f)
+		require.Contains(t, value, "ste: "+call)
+	}
+}
+
+// T13: timers that have not come due when the Thread closes are dropped, those
+// that have run; a closed Thread takes none.
+func TestT13Timers(t *testing.T) {
+	inBubble(t, func(t *testing.T, th *ste.Thread) {
+		var due, ticked int
+		var never, every *ste.Timer
+		require.NoError(t, th.Submit(func() {
+			var err error
+			_, err = th.AfterFunc(time.Second, func() { due++ })
+			require.NoError(t, err)
+			every, err = th.Every(time.Second, func(ste.Tick) { ticked++; time.Sleep(3 * time.Second) })
+			require.NoError(t, err)
+			never, err = th.AfterFunc(3*time.Second, func() { t.Error("not due at Close") })
+			require.NoError(t, err)
+			time.Sleep(2 * time.Second)
+			require.NoError(t, th.Close())
+			_, err = th.AfterFunc(0, func() { t.Error("ran") })
+			require.Equal(t, ste.ErrClosed, err)
+		}))
+		require.NoError(t, th.Close())
+		require.Equal(t, 1, due)
+		require.Equal(t, 1, ticked)
+		require.False(t, never.Stop())
+		require.False(t, every.Stop())
+		_, err := th.Every(time.Second, func(ste.Tick) {})
+		require.Equal(t, ste.ErrClosed, err)
+	})
+}
+
+// T13: timers that come due after Close was called, those behind a failed init,
+// and those that a Shutdown without patience finds, do not run.
+func TestT13TimersDropped(t *testing.T) {
+	never := func() { t.Error("a dropped timer has run") }
+	inBubble(t, func(t *testing.T, th *ste.Thread) {
+		go func() { _ = th.Submit(func() { time.Sleep(20 * time.Second) }) }()
+		synctest.Wait()
+		_, err := th.AfterFunc(10*time.Second, never)
+		require.NoError(t, err)
+		require.NoError(t, th.Close())
+	})
+	_, err := ste.New(ste.WithInit(func() error {
+		_, err := ste.Current().Thread().AfterFunc(0, never)
+		require.NoError(t, err)
+		return context.Canceled
+	}))
+	require.ErrorIs(t, err, context.Canceled)
+	inBubble(t, func(t *testing.T, th *ste.Thread) {
+		go func() { _ = th.Submit(func() { time.Sleep(20 * time.Second) }) }()
+		synctest.Wait()
+		for range 10 {
+			_, err := th.AfterFunc(0, never)
+			require.NoError(t, err)
+		}
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		require.ErrorContains(t, th.Shutdown(ended), "queued tasks dropped: 0;")
+	})
+}
+
+// T14: a pending timer keeps its Thread; one that has run or was stopped does not.
+func TestT14TimersKeepTheirThread(t *testing.T) {
+	for _, stop := range []bool{false, true} {
+		var ended, ran atomic.Bool
+		th, err := ste.New(ste.WithTeardown(func() error { ended.Store(true); return nil }))
+		require.NoError(t, err)
+		watch(th)
+		tm, err := th.AfterFunc(50*time.Millisecond, func() { ran.Store(true) })
+		require.NoError(t, err)
+		th = nil
+		for range 10 {
+			runtime.GC()
+		}
+		require.False(t, ended.Load() && !ran.Load(), "forgotten with a pending timer")
+		if stop {
+			tm.Stop()
+		}
+		require.True(t, ste.Collect(func() bool { time.Sleep(time.Millisecond); return ended.Load() }))
+		require.True(t, stop || ran.Load())
+	}
+}
+
+// T16: timers of a Thread outside, asked for in a bubble, follow the Thread's
+// clock.
+func TestT16Timers(t *testing.T) {
+	th := start(t)
+	ran := make(chan struct{})
+	var gate atomic.Bool
+	begun, early := time.Now(), false
+	synctest.Test(t, func(t *testing.T) {
+		_, err := th.AfterFunc(20*time.Millisecond, func() {
+			early = time.Since(begun) < 20*time.Millisecond
+			close(ran)
+		})
+		require.NoError(t, err)
+		tm, err := th.AfterFunc(time.Hour, func() { gate.Store(true) })
+		require.NoError(t, err)
+		require.True(t, tm.Stop())
+		require.False(t, tm.Stop())
+	})
+	await(t, ran)
+	require.False(t, early, "by the clock of the bubble")
+	require.False(t, gate.Load())
+}
+
+// T7: what has run or was stopped is not kept.
+func TestT7Timers(t *testing.T) {
+	th := start(t)
+	var gone atomic.Int64
+	mark := func() func() {
+		v := new([100]byte)
+		runtime.AddCleanup(v, func(int) { gone.Add(1) }, 0)
+		return func() { v[0]++ }
+	}
+	_, err := th.AfterFunc(0, mark())
+	require.NoError(t, err)
+	tm, err := th.AfterFunc(time.Hour, mark())
+	require.NoError(t, err)
+	require.True(t, tm.Stop())
+	f := mark()
+	every, err := th.Every(time.Hour, func(ste.Tick) { f() })
+	require.NoError(t, err)
+	require.True(t, every.Stop())
+	f, tm, every = nil, nil, nil
+	_ = every
+	require.NoError(t, th.Submit(func() {}))
+	require.True(t, ste.Collect(func() bool { return gone.Load() == 3 }))
+}
+
+// T7: a burst of timers leaves no memory behind.
+func TestT7TimersBurst(t *testing.T) {
+	th := start(t)
+	var all []*ste.Timer
+	for range 10_000 {
+		tm, err := th.AfterFunc(time.Hour, func() {})
+		require.NoError(t, err)
+		all = append(all, tm)
+	}
+	for _, tm := range all {
+		require.True(t, tm.Stop())
+	}
+	require.LessOrEqual(t, ste.TimersHeld(th), 64)
+}
+
+// T15: timers in steady state allocate nothing.
+func TestT15Timers(t *testing.T) {
+	if ste.RaceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	th := start(t)
+	done := make(chan struct{})
+	n := 0
+	var before, after runtime.MemStats
+	_, err := th.Every(100*time.Microsecond, func(ste.Tick) {
+		switch n++; n {
+		case 100:
+			runtime.ReadMemStats(&before)
+		case 1100:
+			runtime.ReadMemStats(&after)
+			close(done)
+		}
+	})
+	require.NoError(t, err)
+	await(t, done)
+	require.Less(t, after.Mallocs-before.Mallocs, uint64(100), "in 1,000 ticks")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = th.Shutdown(ctx)
+}
+
+// The queue limit does not count timers.
+func TestTimersAreNotCounted(t *testing.T) {
+	th := start(t, ste.WithQueueLimit(1))
+	hold, started := make(chan struct{}), make(chan struct{})
+	require.NoError(t, th.Post(func() { close(started); <-hold }))
+	await(t, started)
+	require.NoError(t, th.Post(func() {}))
+	ran := 0
+	for range 10 {
+		_, err := th.AfterFunc(0, func() { ran++ })
+		require.NoError(t, err)
+	}
+	require.ErrorIs(t, th.Post(func() {}), ste.ErrQueueFull)
+	close(hold)
+	require.NoError(t, th.Submit(func() {}))
+	require.NoError(t, th.Submit(func() {}))
+	require.Equal(t, 10, ran)
+}
+
+// A Timer whose Thread has ended before it could be armed cannot be stopped.
+func TestTimerStopAfterTheEnd(t *testing.T) {
+	th := start(t)
+	hold := make(chan struct{})
+	require.NoError(t, th.Post(func() { <-hold }))
+	var tm *ste.Timer
+	synctest.Test(t, func(t *testing.T) {
+		var err error
+		tm, err = th.AfterFunc(time.Hour, func() { t.Error("ran") })
+		require.NoError(t, err)
+	})
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = th.Shutdown(ended)
+	close(hold)
+	await(t, th.Done())
+	require.False(t, tm.Stop())
+}

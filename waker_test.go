@@ -1,0 +1,234 @@
+package ste_test
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ste-go/ste"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The waker reaches a task that sleeps elsewhere, whatever the race: no post may be
+// slept on. ring stands for the foreign wait that remembers one wake-up.
+func TestWakerLosesNothing(t *testing.T) {
+	ring := make(chan struct{}, 1)
+	th := start(t, ste.WithWaker(func() {
+		select {
+		case ring <- struct{}{}:
+		default:
+		}
+	}))
+	stop := false
+	pumped := make(chan struct{})
+	require.NoError(t, th.Post(func() {
+		defer close(pumped)
+		for !stop {
+			if th.RunPending(); stop {
+				return
+			}
+			await(t, ring1(ring))
+		}
+	}))
+	n := rounds(1)
+	var ran atomic.Int64
+	post := func() {
+		for i := range n {
+			switch i % 4 {
+			case 0:
+				assert.NoError(t, th.Submit(func() { ran.Add(1) }))
+			case 1:
+				assert.NoError(t, th.Post(func() { ran.Add(1) }))
+			case 2:
+				f, err := ste.Async(th, func() (int, error) { ran.Add(1); return 0, nil })
+				assert.NoError(t, err)
+				f.Wait(context.Background())
+			case 3:
+				_, err := th.AfterFunc(time.Duration(i%8)*time.Microsecond, func() { ran.Add(1) })
+				assert.NoError(t, err)
+			}
+		}
+	}
+	together(t, post, post)
+	for ran.Load() < 2*int64(n) {
+		time.Sleep(time.Millisecond) // the last timers
+	}
+	require.NoError(t, th.Submit(func() { stop = true }))
+	await(t, pumped)
+}
+
+// ring1 is ring as a channel that is closed.
+func ring1(ring chan struct{}) chan struct{} {
+	c := make(chan struct{})
+	go func() { <-ring; close(c) }()
+	return c
+}
+
+// What the waker promises, step by step.
+func TestWaker(t *testing.T) {
+	var woken atomic.Int64
+	var th *ste.Thread
+	var held sync.Mutex
+	th = start(t, ste.WithWaker(func() {
+		held.Lock() // without locks of the library's: this one may be asked for meanwhile
+		defer held.Unlock()
+		_ = th.Tag().String()
+		woken.Add(1)
+	}))
+	since := func() int64 { return woken.Swap(0) }
+	require.NoError(t, th.Submit(func() {}))
+	since()
+	sync := make(chan func())
+	over := make(chan struct{})
+	require.NoError(t, th.Post(func() {
+		defer close(over)
+		for f := range sync {
+			f()
+		}
+	}))
+	do := func(f func()) {
+		done := make(chan struct{})
+		sync <- func() { defer close(done); f() }
+		<-done
+	}
+	do(func() { th.RunPending() }) // the task may have begun before its own Post looked
+	since()
+	do(func() {})
+	require.Zero(t, since(), "nothing came in")
+	for range 1000 {
+		require.NoError(t, th.Post(func() {}))
+	}
+	require.EqualValues(t, 1, since(), "once for many")
+	do(func() { require.Equal(t, 1000, th.RunPending()) })
+	require.Zero(t, since(), "nothing is left")
+	require.NoError(t, th.Post(func() { th.Post(func() {}) }))
+	require.EqualValues(t, 1, since())
+	do(func() { require.Equal(t, 1, th.RunPending()) })
+	require.EqualValues(t, 2, since(), "for the task that posts, and since RunPending has left work")
+	do(func() { require.Equal(t, 1, th.RunPending()) })
+	require.Zero(t, since())
+
+	go func() { assert.NoError(t, th.Submit(func() {})) }()
+	for woken.Load() == 0 {
+		time.Sleep(100 * time.Microsecond)
+	}
+	do(func() { require.Equal(t, 1, th.RunPending(), "what the waker was called for") })
+	since()
+
+	// Timers: a new earliest one wakes, so does one that falls due.
+	far, err := th.AfterFunc(time.Hour, func() {})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, since())
+	do(func() { require.Zero(t, th.RunPending()) })
+	_, err = th.AfterFunc(2*time.Hour, func() {})
+	require.NoError(t, err)
+	require.Zero(t, since(), "not the earliest")
+	require.True(t, far.Stop())
+	_, err = th.AfterFunc(300*time.Millisecond, func() {})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, since())
+	do(func() { require.Zero(t, th.RunPending()) })
+	for woken.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	require.EqualValues(t, 1, since(), "a timer is due")
+	do(func() { require.Equal(t, 1, th.RunPending()) })
+
+	// Close wakes, once while RunPending has not ended, and once after that.
+	go th.Close()
+	for woken.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	do(func() { require.Zero(t, th.RunPending()) })
+	require.EqualValues(t, 2, since())
+	do(func() { require.Zero(t, th.RunPending()) })
+	require.Zero(t, since())
+	close(sync)
+	<-over
+	await(t, th.Done())
+}
+
+// While the loop itself waits for work the waker is left alone.
+func TestWakerNotWhenServing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var woken atomic.Int64
+		th, err := ste.New(ste.WithWaker(func() { woken.Add(1) }))
+		require.NoError(t, err)
+		ran := 0
+		_, err = th.Every(time.Second, func(ste.Tick) { ran++ })
+		require.NoError(t, err)
+		for range 100 {
+			synctest.Wait() // until it sleeps
+			require.NoError(t, th.Post(func() { ran++ }))
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		require.NoError(t, th.Close())
+		// Now and then the task has begun, and has the loop, before its Post looks.
+		require.Less(t, woken.Load(), int64(50))
+		require.GreaterOrEqual(t, ran, 190)
+	})
+}
+
+// After the end nobody calls the waker any more: what it writes to may be gone.
+func TestWakerIsOverAtTheEnd(t *testing.T) {
+	for i := range rounds(50) {
+		var in atomic.Int64
+		slow := ste.WithWaker(func() {
+			in.Add(1)
+			for range i % 7 {
+				runtime.Gosched()
+			}
+			in.Add(-1)
+		})
+		th, end := attach(t, func(th *ste.Thread) error {
+			for !th.Closed() {
+				th.RunPending()
+			}
+			return nil
+		}, slow)
+		post := func() {
+			for th.Post(func() {}) == nil {
+				th.AfterFunc(time.Microsecond, func() {})
+			}
+		}
+		together(t, post, post, func() {
+			assert.NoError(t, th.Close())
+			assert.Zero(t, in.Load())
+		})
+		require.NoError(t, end())
+	}
+}
+
+// A Thread with a waker hands out its posts one by one: each may sleep elsewhere.
+func TestWakerBetweenPosts(t *testing.T) {
+	ring := make(chan struct{}, 1)
+	th := start(t, ste.WithWaker(func() {
+		select {
+		case ring <- struct{}{}:
+		default:
+		}
+	}))
+	for range rounds(20) {
+		hold := make(chan struct{})
+		require.NoError(t, th.Post(func() { <-hold }))
+		require.NoError(t, th.Post(func() { th.Post(func() {}) })) // calls the waker
+		asleep := make(chan struct{})
+		require.NoError(t, th.Post(func() {
+			select { // of before
+			case <-ring:
+			default:
+			}
+			close(asleep)
+			await(t, ring1(ring))
+		}))
+		close(hold)
+		await(t, asleep)
+		require.NoError(t, th.Submit(func() {}))
+	}
+}

@@ -197,13 +197,15 @@ func (b *Bound[T]) Close() error {
 		return err
 	}
 	if !c.over.Load() {
-		c.closers.Add(1)
+		err := enterWait(from, c.owner.id, c)
+		if err == nil {
+			defer leaveWait(from)
+			c.closers.Add(1)
+		}
 		c.order()
-		if err := enterWait(from, c.owner.id, c); err != nil {
-			c.closers.Add(-1)
+		if err != nil {
 			return err
 		}
-		defer leaveWait(from)
 		prim.Await(c.done)
 	}
 	runtime.KeepAlive(b)

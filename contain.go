@@ -27,8 +27,13 @@ func (c *core) coroutine(f func()) (returned bool) {
 	first := c.id.tid.Load() == 0
 	mine := first || c.id.onGoroutine() || !here.Known
 	if mine && !first {
+		tid := c.id.tid.Load()
+		c.worker.checkIs(tid) // what takes the identity takes it as it finds the OS thread
 		c.id.forget()
-		defer c.id.adopt()
+		defer func() {
+			c.id.adopt()
+			c.worker.checkIs(tid)
+		}()
 	}
 	// What this closure holds is held for the life of a Thread.
 	next, _ := iter.Pull(func(func(struct{}) bool) {

@@ -253,6 +253,26 @@ var scenarios = map[string]func(w *world, wait ste.WaitStrategy){
 			w.check(w.submit(th, "task") == nil, "not accepted")
 		}, w.closing(th))
 	},
+	// T6, T12: the same while somebody closes the Thread.
+	"close and one gives up": func(w *world, wait ste.WaitStrategy) {
+		th := make1(w, ste.WithWaitStrategy(wait))
+		ctx, cancel := context.WithCancel(context.Background())
+		w.caller("stays", func() {
+			err := w.submit(th, "task")
+			w.check(closedOrNil(err), "Submit: %v", err)
+		}, nil)
+		w.caller("gives up", func() {
+			c := w.call("task given up")
+			err := th.SubmitContext(ctx, c.f)
+			c.ended(err)
+			w.check(closedOrNil(err) || errors.Is(err, context.Canceled), "SubmitContext: %v", err)
+		}, nil)
+		explore.Go("closer", func() {
+			step("cancel")
+			cancel()
+			w.check(th.Close() == nil, "Close failed")
+		})
+	},
 	// T7, T8, T9: tasks that panic or exit; the Thread goes on.
 	"panic and Goexit": func(w *world, wait ste.WaitStrategy) {
 		th := make1(w, ste.WithWaitStrategy(wait))

@@ -130,38 +130,42 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 		panic(nilArgument("Wait", "context"))
 	}
 	ended := ctx.Done() // before anything is noted: it is user code
+	gone := ctx.Err() != nil
 	f.mu.Lock()
 	f.waiting++
 	f.mu.Unlock()
-	if !f.over.Load() {
-		if ctx.Err() != nil { // no wait, so no ring
-			return f.leave(cause(ctx))
-		}
+	if f.over.Load() {
+		return f.take()
+	}
+	var ring error
+	if !gone { // else there is no wait, so no ring
 		from := currentIdentity()
-		if err := enterWait(from, f.core.id, (*result[T])(f)); err != nil {
-			return f.leave(err)
-		}
-		defer leaveWait(from)
-		if !prim.AwaitEither(f.done, ended) {
-			return f.leave(cause(ctx))
+		if ring = enterWait(from, f.core.id, (*result[T])(f)); ring == nil {
+			defer leaveWait(from)
+			if prim.AwaitEither(f.done, ended) {
+				return f.take()
+			}
 		}
 	}
-	return f.take()
-}
-
-// leave ends a Wait that gives up with err, unless the Future has finished.
-func (f *Future[T]) leave(err error) (T, error) {
-	f.mu.Lock()
-	over := f.over.Load()
-	if !over {
-		f.waiting--
-	}
-	f.mu.Unlock()
-	if over {
+	if f.leave() {
 		return f.take()
 	}
 	var zero T
-	return zero, err
+	if ring != nil {
+		return zero, ring
+	}
+	return zero, cause(ctx)
+}
+
+// leave ends a Wait that gives up, and reports whether the Future has finished
+// meanwhile: then the result is the Wait's to take.
+func (f *Future[T]) leave() (over bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if over = f.over.Load(); !over {
+		f.waiting--
+	}
+	return over
 }
 
 // take returns the result of a finished Future as Wait does.

@@ -54,8 +54,11 @@ func lockForGood() {
 }
 
 // check ends the process if the Thread has been moved to another OS thread.
-func (w *worker) check() {
-	if threads && osthread.Self() != w.id.tid.Load() {
+func (w *worker) check() { w.checkIs(w.id.tid.Load()) }
+
+// checkIs is check for a Thread whose OS thread is, or was, tid.
+func (w *worker) checkIs(tid uint64) {
+	if threads && osthread.Self() != tid {
 		crash(fmt.Errorf("ste: %v has lost its OS thread: a task called runtime.UnlockOSThread more often than LockOSThread; remove the surplus calls", tagOf(w.id)))
 	}
 }

@@ -12,18 +12,20 @@ var (
 	byOSThread  registry // by osthread.Self
 )
 
-// buckets is a power of two large enough that a program with a few hundred
-// Threads finds one entry per bucket; 2 KiB per registry.
-const buckets = 256
+// bucketBits is large enough that a program with a few hundred Threads finds one
+// entry per bucket; 2 KiB per registry.
+const bucketBits = 8
 
 // A registry maps the key of running code to its Thread. Lookups take no lock:
 // a bucket is a list that is never changed after it was published. A lookup for
 // the caller's own key is exact, because only the caller could have stored or
-// removed it; what the lists say of other keys does not matter to it.
+// removed it; what the lists say of other keys does not matter to it. The address of
+// a goroutine is the caller's own for as long as it runs; an OS thread's number is
+// only if the caller is locked to it.
 type registry struct {
 	// heads are written under mu, by put (a longer list) and drop (a list
 	// without the key), and read by anyone.
-	heads [buckets]atomic.Pointer[entry]
+	heads [1 << bucketBits]atomic.Pointer[entry]
 	mu    sync.Mutex
 }
 
@@ -37,7 +39,7 @@ type entry struct {
 func (r *registry) bucket(key uint64) *atomic.Pointer[entry] {
 	// Addresses are aligned and thread numbers are dense: multiply by the golden
 	// ratio and take high bits, so that both spread.
-	return &r.heads[key*0x9E3779B97F4A7C15>>56&(buckets-1)]
+	return &r.heads[key*0x9E3779B97F4A7C15>>(64-bucketBits)]
 }
 
 func (r *registry) get(key uint64) *identity {

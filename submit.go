@@ -166,7 +166,7 @@ func (c *core) await(from *identity, ctx context.Context, ended <-chan struct{},
 	c.wake()
 	if ended == nil {
 		c.inbox.Wait(task)
-	} else if !c.inbox.WaitContext(ctx, ended, task) {
+	} else if !c.inbox.WaitContext(ended, task) {
 		return inbox.Dropped, cause(ctx)
 	}
 	return task.End, task.Err

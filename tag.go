@@ -82,9 +82,14 @@ func (id *identity) onGoroutine() bool {
 // onSameOSThread is the second look: another goroutine may run on the Thread's
 // OS thread, the body of an iter.Pull for one. A locked thread runs nothing
 // that the Thread's code did not start there, so its number is proof.
+//
+// Code that is not on the Thread may be moved from one OS thread to another between
+// any two lines, and a number that it has read may be another thread's by now, or of
+// none. So the Thread must have had the number before the caller asked for its own,
+// and after that.
 func (id *identity) onSameOSThread() bool {
 	tid := id.tid.Load()
-	return tid != 0 && tid == osthread.Self()
+	return tid != 0 && tid == osthread.Self() && tid == id.tid.Load()
 }
 
 // adopt makes the calling goroutine, on the calling OS thread, the Thread's.
@@ -123,7 +128,12 @@ func currentIdentity() *identity {
 			return id
 		}
 	}
-	return byOSThread.get(osthread.Self())
+	// A caller that is on no Thread may be moved after it has asked for its OS thread's
+	// number, and a new Thread may settle there: what is found is only a guess.
+	if id := byOSThread.get(osthread.Self()); id != nil && id.onSameOSThread() {
+		return id
+	}
+	return nil
 }
 
 // ID returns the Thread's number: 1, 2, 3 and so on in the order of New, and 0

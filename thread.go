@@ -242,8 +242,8 @@ func (t *Thread) Close() error {
 	}
 	defer leaveWait(from)
 	prim.Await(c.done)
-	runtime.KeepAlive(t)
 	c.told.Store(true)
+	runtime.KeepAlive(t) // else the cleanup might tell c.err as well
 	return c.err
 }
 
@@ -279,8 +279,8 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("ste: Shutdown of %v: limit reached, queued tasks dropped: %d; a running task goes on (see Done): %w",
 			tagOf(c.id), n, cause(ctx))
 	}
-	runtime.KeepAlive(t)
 	c.told.Store(true)
+	runtime.KeepAlive(t) // else the cleanup might tell c.err as well
 	return c.err
 }
 

@@ -232,6 +232,7 @@ func (w *worker) tick() {
 		if tm == nil {
 			return
 		}
+		w.count(1)
 		w.ran++
 		w.run(job{kind: aTimer, f: tm.run})
 	}

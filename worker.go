@@ -25,10 +25,10 @@ import (
 // not in the loop's frame.
 type worker struct {
 	*core
-	runs  uint32    // tasks taken since the coroutine began; an estimate after four thousand million
+	runs  uint32    // tasks and ticks since the coroutine began; an estimate after four thousand million
 	ran   uint32    // tasks and timers, for RunPending, modulo 2^32
 	alarm prim.Call // calls the waker when a timer is due
-	since uint8     // tasks taken since the lock count was set right
+	since uint8     // tasks and ticks since the lock count was set right
 	shut  bool      // a hook runs in the middle of a task, by contain
 	step  int32     // up to down: hooks[:step] were handled; then: are left to handle
 
@@ -38,7 +38,7 @@ type worker struct {
 	failed bool        // an init has not
 	exited bool        // since it called runtime.Goexit
 	guest  bool        // the lock count is not the Thread's own: in the middle of a task, or attached
-	tolled bool        // the waker has been called since the Thread was closed
+	tolled bool        // the waker has been called for the Close, for the task or body that runs
 	yields bool        // due timers have had their turn
 	down   bool        // the queue is closed and empty
 	after  inbox.After // how the last task ended
@@ -185,19 +185,24 @@ func (w *worker) serve(who *patron) {
 			continue
 		}
 		w.yields = false
-		n := t.Weight()
-		if !w.guest {
-			if uint32(w.since)+n > settleEvery {
-				w.settle()
-			}
-			w.since += uint8(n)
-			w.runs += n
-		}
+		w.count(t.Weight())
 		if !t.Own {
 			w.ran++
 		}
 		w.run(job{kind: aTask, task: t})
 	}
+}
+
+// count notes that n closures are about to run, and sets the lock count right in time.
+func (w *worker) count(n uint32) {
+	if w.guest {
+		return
+	}
+	if uint32(w.since)+n > settleEvery {
+		w.settle()
+	}
+	w.since += uint8(n)
+	w.runs += n
 }
 
 // finish releases what is left and runs the teardowns.
@@ -240,6 +245,7 @@ func (w *worker) releaseAll() {
 func (w *worker) run(j job) {
 	w.job = j
 	if w.extras.waker != nil {
+		w.tolled = false
 		w.lend()
 	}
 	if w.protect(j) {

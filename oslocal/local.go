@@ -89,7 +89,8 @@ func New[T any](open func() (T, error), close func(*T) error, opts ...Option) (*
 // panics when TryGet returns an error. The pointer is good until the value is
 // taken or closed.
 func (l *Local[T]) Get() *T {
-	if c := l.core; c != nil && !debugging {
+	if l != nil && l.core != nil && !debugging { // else must says what is wrong
+		c := l.core
 		var word uint64
 		if threadword.Known && offset != 0 { // current, so that it is inlined
 			word = threadword.Load(offset)

@@ -26,6 +26,7 @@ func Command(t testing.TB, scenario string, args []string, env ...string) *exec.
 	// The race detector's runtime would sleep a second at each child's exit.
 	cmd.Env = append(os.Environ(), Variable+"="+scenario, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	cmd.Env = append(cmd.Env, env...)
+	cmd.WaitDelay = time.Second // its own children may have its output
 	return cmd
 }
 

@@ -391,7 +391,9 @@ func (q *Inbox) Gather() {
 func (q *Inbox) Cancel(t *Task) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.flush()
+	if t.lane != nil || q.head.Load() != closed { // else nobody would run a late offer, see Gather
+		q.flush()
+	}
 	if !t.queued {
 		return false
 	}

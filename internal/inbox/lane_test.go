@@ -123,7 +123,7 @@ func TestLaneAndCancel(t *testing.T) {
 			task := q.Get(true)
 			require.Equal(t, Accepted, q.Put(task, func() { ran++ }))
 			go cancel()
-			if q.WaitContext(ctx, ctx.Done(), task) {
+			if q.WaitContext(ctx.Done(), task) {
 				finished++
 			}
 			require.True(t, task.Over())

@@ -1,10 +1,6 @@
 package inbox
 
-import (
-	"context"
-
-	"github.com/ste-go/ste/internal/prim"
-)
+import "github.com/ste-go/ste/internal/prim"
 
 // End says how a Task ended.
 type End uint8
@@ -183,13 +179,13 @@ func (q *Inbox) Wait(t *Task) {
 	q.pace.stop(t)
 }
 
-// WaitContext is Wait that gives up when ctx ends while t is still queued. It
+// WaitContext is Wait that gives up when ended is closed while t is still queued. It
 // reports whether t was finished; if not, t will never run and belongs to the
-// caller. ended is ctx.Done(), which is user code and may fail: the caller has
-// asked before it queued t.
-func (q *Inbox) WaitContext(ctx context.Context, ended <-chan struct{}, t *Task) bool {
+// caller. It is given the channel and not the context: that is user code, and the
+// caller has asked it before t was queued.
+func (q *Inbox) WaitContext(ended <-chan struct{}, t *Task) bool {
 	if t.gate != nil {
-		return t.gateContext(ctx, q)
+		return q.waitGate(ended, t)
 	}
 	if q.watchEnd(t) || !t.park() {
 		q.pace.stop(t)
@@ -213,16 +209,18 @@ func (q *Inbox) watchEnd(t *Task) bool {
 	return q.pace.watchEnd(t, t.lane == nil || q.pool.others.Load() > 0)
 }
 
-func (t *Task) gateContext(ctx context.Context, q *Inbox) (finished bool) {
+// waitGate is WaitContext from inside a bubble for an Inbox outside of it.
+func (q *Inbox) waitGate(ended <-chan struct{}, t *Task) (finished bool) {
+	over := make(chan struct{})
 	cancelled := false
-	stop := prim.AfterFunc(ctx, func() {
-		if q.Cancel(t) {
+	prim.Go("gate", func() {
+		if prim.AwaitEither(ended, over) && q.Cancel(t) {
 			cancelled = true
 			t.gate.Unlock()
 		}
 	})
 	t.gate.Lock()
-	stop()
+	prim.Close(over)
 	return !cancelled
 }
 

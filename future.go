@@ -129,14 +129,13 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 	if ctx == nil {
 		panic(nilArgument("Wait", "context"))
 	}
-	ended := ctx.Done() // before anything is noted: it is user code
-	gone := ctx.Err() != nil
-	f.mu.Lock()
-	f.waiting++
-	f.mu.Unlock()
 	if f.over.Load() {
 		return f.take()
 	}
+	ended, gone := ctx.Done(), ctx.Err() != nil // user code: nothing is noted yet
+	f.mu.Lock()
+	f.waiting++
+	f.mu.Unlock()
 	var ring error
 	if !gone { // else there is no wait, so no ring
 		from := currentIdentity()

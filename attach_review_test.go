@@ -316,3 +316,40 @@ func TestRunPendingInDeferredCalls(t *testing.T) {
 		}
 	}
 }
+
+// The waker is called for a Close again in each task: one that has come up while an
+// earlier one was in RunPending has heard nothing yet, and might sleep for ever.
+func TestWakerForCloseInALaterTask(t *testing.T) {
+	ring := make(chan struct{}, 1)
+	lost := false
+	wait := func() {
+		select {
+		case <-ring:
+		case <-time.After(time.Second):
+			lost = true
+		}
+	}
+	err := ste.Attach(func(th *ste.Thread) error {
+		require.NoError(t, th.Post(func() { // a dialog, say, with a loop of its own
+			require.NoError(t, th.Post(func() { // a long task
+				require.NoError(t, th.Post(func() { // another dialog
+					require.Zero(t, th.RunPending())
+					wait()
+				}))
+				require.NoError(t, th.Close())
+			}))
+			require.Equal(t, 1, th.RunPending(), "the long task")
+			wait() // RunPending has left the other dialog, and called
+			require.Equal(t, 1, th.RunPending(), "the other dialog")
+		}))
+		require.Equal(t, 3, th.RunPending())
+		return nil
+	}, ste.WithWaker(func() {
+		select {
+		case ring <- struct{}{}:
+		default:
+		}
+	}))
+	require.NoError(t, err)
+	require.False(t, lost, "a task sleeps, and nobody has called since the Close")
+}

@@ -2,6 +2,8 @@ package ste_test
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/osthread"
 	"github.com/stretchr/testify/require"
 )
 
@@ -195,5 +198,46 @@ func TestT11NoFalseRingByBound(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// T1: a Thread that a task has unlocked for good and that was moved does not make itself
+// at home where it is now, when a Bound is closed in the task. (The close took the
+// Thread's identity along, and no later look saw anything wrong.)
+func TestT1MovedBeforeABoundIsClosed(t *testing.T) {
+	out, code := runChild(t, "moved before a close")
+	if code == 0 {
+		require.Contains(t, out, "stayed")
+		return
+	}
+	require.Contains(t, out, "ste: Thread 1 (victim) has lost its OS thread")
+	require.NotContains(t, out, "closed on another OS thread")
+}
+
+func init() {
+	children["moved before a close"] = func() {
+		th, err := ste.New(ste.WithName("victim"))
+		orDie(err)
+		for range 100 {
+			closed := func(int) error { return nil }
+			b, err := ste.Bind(th, func() (int, error) { return 0, nil }, closed)
+			orDie(err)
+			var tid uint64
+			orDie(th.Submit(func() {
+				tid = osthread.ID()
+				strayUnlocks(10 * ste.LockDepth)
+				for range 100 {
+					go func() { time.Sleep(50 * time.Microsecond) }()
+					time.Sleep(10 * time.Microsecond)
+				}
+				moved := osthread.ID() != tid
+				orDie(b.Close())
+				if moved {
+					fmt.Println("closed on another OS thread")
+					os.Exit(1)
+				}
+			}))
+		}
+		fmt.Println("stayed")
 	}
 }

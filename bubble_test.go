@@ -227,3 +227,27 @@ func TestT16ShutdownByAnOutsideContext(t *testing.T) {
 		})
 	}
 }
+
+// T12, T16: a context of somebody's own that has ended and does not say so gives up a
+// call from inside a bubble too. (Go's context package panicked over it, on the caller's
+// goroutine or on one of its own, with the task queued.)
+func TestT16SilentContext(t *testing.T) {
+	th := start(t)
+	hang := make(chan struct{})
+	require.NoError(t, th.Post(func() { <-hang }))
+	synctest.Test(t, func(t *testing.T) {
+		never := func() { t.Error("ran after its call was over") }
+		over := make(chan struct{})
+		silent := oddContext{context.Background(), func() <-chan struct{} { return over }}
+		go func() { // no Sleep: the bubble's clock stands still while somebody waits outside
+			for range 100 {
+				runtime.Gosched()
+			}
+			close(over)
+		}()
+		require.Equal(t, context.Canceled, th.SubmitContext(silent, never), "it ends later")
+		require.Equal(t, context.Canceled, th.SubmitContext(silent, never), "it has ended")
+	})
+	close(hang)
+	require.NoError(t, th.Submit(func() {}))
+}

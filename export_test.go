@@ -3,6 +3,8 @@ package ste
 import (
 	"runtime"
 	"testing"
+
+	"github.com/ste-go/ste/internal/osthread"
 )
 
 // LockDepth is how many stray unlocks a Thread outlasts at least.
@@ -47,4 +49,12 @@ func TimersHeld(t *Thread) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return cap(c.seldom().timers.all)
+}
+
+// SettleHere calls f while whoever looks up the calling OS thread's number finds tag's
+// Thread, as if that had just settled here and the caller been moved away.
+func SettleHere(tag Tag, f func()) {
+	byOSThread.put(osthread.Self(), tag.id.Get())
+	defer byOSThread.drop(osthread.Self())
+	f()
 }

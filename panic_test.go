@@ -310,3 +310,34 @@ func TestT8NilAndZero(t *testing.T) {
 	_, ok := errors.AsType[*ste.PanicError](errors.New("x"))
 	require.False(t, ok)
 }
+
+// T8: a Wait whose context panics or exits has taken nothing: the panic of the task is
+// still nobody's, and told.
+func TestT8WaitWhoseContextFails(t *testing.T) {
+	for name, fail := range map[string]func(){"panics": func() { panic("odd") }, "exits": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			told := make(chan error, 1)
+			th := start(t, ste.WithErrorHandler(func(err error) { told <- err }))
+			goOn := make(chan struct{})
+			fu, err := ste.Async(th, func() (int, error) { <-goOn; panic("unheard") })
+			require.NoError(t, err)
+			within(t, func() { fu.Wait(oddErr{context.Background(), fail}) })
+			close(goOn)
+			<-fu.Done()
+			require.NoError(t, th.Close())
+			require.Len(t, told, 1)
+			var pe *ste.PanicError
+			require.ErrorAs(t, <-told, &pe)
+			require.Equal(t, "unheard", pe.Value)
+			runtime.KeepAlive(fu)
+		})
+	}
+}
+
+// oddErr is a Context of somebody's own, whose Err fails.
+type oddErr struct {
+	context.Context
+	fail func()
+}
+
+func (c oddErr) Err() error { c.fail(); return nil }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -191,4 +193,58 @@ func TestNameInGoroutineProfile(t *testing.T) {
 	require.NoError(t, th.Submit(func() { goroutineProfile(&dump) }))
 	require.Contains(t, dump.String(), `"ste":"labelled"`)
 	time.Sleep(time.Millisecond)
+}
+
+// G1: code that is on no Thread asks for its OS thread's number and is moved before it
+// looks whose that is; meanwhile a new Thread settles there. Current took the caller
+// for that Thread, once in fifty million times beside Threads that start.
+func TestG1CurrentWhileThreadsStart(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	th := start(t)
+	var stop atomic.Bool
+	var wrong, asked atomic.Int64
+	var askers sync.WaitGroup
+	for range 8 {
+		askers.Go(func() {
+			for !stop.Load() {
+				for range 100 {
+					if ste.Current() != (ste.Tag{}) || th.OnThread() {
+						wrong.Add(1)
+					}
+				}
+				asked.Add(100)
+			}
+		})
+	}
+	var fs []func()
+	for i := range 3 {
+		fs = append(fs, func() {
+			for n := range rounds(20) {
+				if i == 0 {
+					runtime.GOMAXPROCS(1 + n%4)
+				}
+				th, err := ste.New()
+				if err != nil || th.Submit(func() {}) != nil || th.Close() != nil {
+					t.Error("a Thread that is no good")
+					return
+				}
+			}
+		})
+	}
+	together(t, fs...)
+	stop.Store(true)
+	askers.Wait()
+	require.Zero(t, wrong.Load(), "of %d", asked.Load())
+}
+
+// The same without luck: the number that Current has read is a new Thread's by now.
+func TestG1CurrentIsNoGuess(t *testing.T) {
+	th := start(t)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	ste.SettleHere(th.Tag(), func() {
+		require.Zero(t, ste.Current())
+		require.False(t, th.OnThread())
+		require.NoError(t, th.Submit(func() { require.Equal(t, th.Tag(), ste.Current()) }))
+	})
 }

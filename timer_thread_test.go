@@ -2,6 +2,8 @@ package ste_test
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/osthread"
 	"github.com/stretchr/testify/require"
 )
 
@@ -237,4 +240,42 @@ func TestTimerStopAfterTheEnd(t *testing.T) {
 	close(hold)
 	await(t, th.Done())
 	require.False(t, tm.Stop())
+}
+
+// T1: what ticks leave of locks and unlocks is put right as after tasks, on a Thread
+// that has nothing else to do. (Forty locks ended the process at Close, and forty
+// unlocks let the Thread be moved.)
+func TestT1StrayLocksInTicks(t *testing.T) {
+	out, code := runChild(t, "stray locks in ticks")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "survived")
+}
+
+func init() {
+	children["stray locks in ticks"] = func() {
+		for _, stray := range []func(){
+			runtime.LockOSThread, func() { strayLocks(2) }, runtime.UnlockOSThread, func() { strayUnlocks(2) },
+		} {
+			th, err := ste.New()
+			orDie(err)
+			ticks, tids, over := 0, map[uint64]bool{}, make(chan struct{})
+			tm, err := th.Every(100*time.Microsecond, func(ste.Tick) {
+				tids[osthread.ID()] = true
+				if ticks++; ticks <= 10*ste.LockDepth {
+					stray()
+				} else if ticks == 10*ste.LockDepth+1 {
+					close(over)
+				}
+			})
+			orDie(err)
+			<-over
+			tm.Stop()
+			orDie(th.Close())
+			if len(tids) != 1 {
+				fmt.Println("failed: moved")
+				os.Exit(1)
+			}
+		}
+		fmt.Println("survived")
+	}
 }

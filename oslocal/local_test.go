@@ -93,6 +93,8 @@ func TestMisuse(t *testing.T) {
 	} {
 		panics(call+" of a Local that New has not made", f)
 	}
+	var none *oslocal.Local[int]
+	panics("Get of a Local that New has not made", func() { none.Get() })
 	l := newLocal(t, open, nil)
 	panics("Each with a nil func", func() { l.Each(nil) })
 }

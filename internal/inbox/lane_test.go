@@ -179,3 +179,42 @@ func TestGatherLeavesALateOffer(t *testing.T) {
 	defer q.mu.Unlock()
 	require.True(t, q.offered())
 }
+
+// So it does when somebody gives up a call beside the lane: Cancel took the offer over,
+// and nobody was left to run it.
+func TestCancelLeavesALateOffer(t *testing.T) {
+	q := New(Config{Wait: Park})
+	q.Recycle(q.Get(true)) // makes the lane
+	lone, other := q.Get(true), q.Get(true)
+	require.NotNil(t, lone.lane)
+	require.Nil(t, other.lane)
+	require.Equal(t, Accepted, q.Put(other, nop))
+	require.True(t, q.Close())
+	task, _, _ := q.Next(Seen, false)
+	require.Same(t, other, task)
+	task.Finish(Returned, nil)
+	_, _, end := q.Next(Seen, false)
+	require.True(t, end)
+	l := q.lane.Load()
+	l.caller.turn ^= 1
+	l.hands[l.caller.turn].Store(opaque.CodeOf(nop)) // offer, which has looked before the Close
+	require.False(t, q.Cancel(other), "it has run")
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	require.True(t, q.offered())
+}
+
+// What is queued when an Inbox is closed can still be cancelled, in the lane and beside
+// it.
+func TestCancelAfterClose(t *testing.T) {
+	q := New(Config{Wait: Park})
+	lone, other := q.Get(true), q.Get(true)
+	require.Equal(t, Accepted, q.Put(lone, nop))
+	require.Equal(t, Accepted, q.Put(other, nop))
+	require.True(t, q.Close())
+	require.True(t, q.Cancel(lone))
+	require.True(t, q.Cancel(other))
+	task, _, end := q.Next(Seen, false)
+	require.Nil(t, task)
+	require.True(t, end)
+}

@@ -17,12 +17,13 @@ import (
 //
 // Attach locks the goroutine to its OS thread, runs the inits, and then body with
 // the new Thread. When body has returned, panicked or called runtime.Goexit, the
-// Thread is closed as by Close, on the same goroutine: what is queued runs, Bounds
-// and teardowns run, and nothing that was made on the Thread opens any more, for
-// whoever inherits the goroutine or the OS thread. Then Attach unlocks and returns
-// body's error joined with those of the closing. A panic or Goexit of body goes on
-// to Attach's caller; errors of the closing then go to the error handler or slog.
-// If an init fails, body does not run and Attach returns as New does.
+// Thread is closed as by Close, on the same goroutine: it runs what is queued, closes
+// the Bounds and the values of Locals that are left, newest first, and runs the
+// teardowns, and nothing that was made on the Thread opens any more, for whoever
+// inherits the goroutine or the OS thread. Then Attach unlocks and returns body's error
+// joined with those of the closing. A panic or Goexit of body goes on to Attach's
+// caller; errors of the closing then go to the error handler or slog. If an init fails,
+// body does not run and Attach returns as New does.
 //
 // Close from elsewhere refuses new work, calls the waker, and waits for the end of
 // body. Submit from elsewhere waits until body lets it run, or has ended.
@@ -77,13 +78,13 @@ func WithWaker(f func()) Option {
 	return option(func(c *config) { c.waker = f })
 }
 
-// RunPending runs what is queued and the timers that are due at the moment, and
-// returns how many that were. It does not wait. What comes in meanwhile is left for
-// the next time. It is called on the Thread, by the body of an Attach or by a task
-// that takes long: the tasks it runs nest inside that one. A Goexit or panic of a
-// task ends that task only. Off the Thread RunPending panics with a
-// *WrongThreadError; in hooks, error handlers and the close of a Bound it does
-// nothing and returns 0.
+// RunPending runs what is queued, and the timers that are due before the last of that
+// has run, and returns how many that were. It does not wait. Tasks that come in
+// meanwhile are left for the next time. It is called on the Thread, by the body of an
+// Attach or by a task that takes long: the tasks it runs nest inside that one. A Goexit
+// or panic of a task ends that task only. Off the Thread RunPending panics with a
+// *WrongThreadError; in hooks, error handlers and the close of a Bound it does nothing
+// and returns 0.
 //
 // A task that RunPending runs must leave runtime.LockOSThread as it found it, or the
 // runtime ends the process. Tasks that all call RunPending nest as deep. With

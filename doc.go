@@ -38,7 +38,7 @@
 // wherever the Go scheduler likes.
 //
 // On the Thread, Submit, SubmitContext and Call run their closure at once, in
-// place. Post and Async queue it.
+// place; so do Bind, and Do and Use of a Bound. Post and Async queue it.
 //
 // # Order and memory
 //
@@ -59,8 +59,9 @@
 // and never used for anything else afterwards, so whatever the closures did to it
 // (name, namespace, working directory, credentials, priority) goes with it.
 //
-// A panic in a task reaches the caller that waits for it, as *[PanicError]. So
-// does runtime.Goexit, and with it t.FailNow. Neither ends the Thread.
+// A panic in a task becomes a panic of the caller that waits for it, with a
+// *[PanicError]; a runtime.Goexit, and with it t.FailNow, ends that caller too.
+// Neither ends the Thread.
 //
 // # Wrong uses
 //
@@ -88,6 +89,8 @@
 // number. On the BSDs the Go runtime cannot end a locked thread
 // (golang/go#52394), so Close leaves one parked thread behind. On OpenBSD,
 // Solaris, illumos, AIX and Plan 9 a Thread knows its code by the goroutine, and
-// bodies of iter.Pull are not on the Thread. Where there is only one OS thread
-// (js, wasip1) a Thread is a goroutine that keeps all other promises.
+// bodies of iter.Pull are not on the Thread. There a Thread may also settle on the
+// startup thread, and a task that unlocks it for good moves it unnoticed. Where there
+// is only one OS thread (js, wasip1) a Thread is a goroutine that keeps all other
+// promises.
 package ste

@@ -9,10 +9,12 @@ import (
 	"strings"
 )
 
-// ErrClosed is returned for work given to a Thread that is closed or closing,
-// for queued work that Shutdown dropped, and for uses of a closed Bound. On the Thread itself Submit,
-// SubmitContext and Call still run their closure, until the last teardown has
-// ended. errors.Is(ErrClosed, os.ErrClosed) holds.
+// ErrClosed is returned for work given to a Thread that is closed or closing, for
+// queued work that Shutdown dropped, and for uses of a closed Bound. The error of a
+// Local that is closed, or whose value is, wraps it. On the Thread itself Submit,
+// SubmitContext, Call, Bind, and Do and Use of a Bound that is open, still run their
+// closure, until the last teardown has ended. errors.Is(ErrClosed, os.ErrClosed)
+// holds.
 var ErrClosed error = closedError{}
 
 // ErrQueueFull is returned by Post and Async when WithQueueLimit's limit is

@@ -18,8 +18,8 @@ import (
 // closed, or when nobody holds the Local any more.
 //
 // Make one with NewLocal; the methods of the zero Local panic. There may be any
-// number. All methods may be called from anywhere, Get, TryGet and Take on a Thread
-// only. A Local must not be copied. It does not keep Threads alive. If open or close
+// number. All methods may be called from anywhere; Get, TryGet and Take are about the
+// Thread they run on. A Local must not be copied. It does not keep Threads alive. If open or close
 // refers to the Local itself, it never becomes garbage while a Thread has a value, and
 // must be closed.
 //
@@ -32,9 +32,9 @@ type Local[T any] struct {
 }
 
 // NewLocal makes a Local whose values open makes and close closes, both on the Thread
-// that asks; close may be nil. They may use other Locals. open that asks for its own
-// value gets an error, also by a task that it lets in; if it fails there is no value,
-// and the next Get tries again. close may still use values that are older than its
+// that asks; close may be nil. They may use other Locals. An open that asks for its own
+// value gets an error; so does a task that runs in a RunPending of open. If open fails
+// there is no value, and the next Get tries again. close may still use values that are older than its
 // own. It must leave runtime.LockOSThread as it found it.
 func NewLocal[T any](open func() (T, error), close func(*T) error) *Local[T] {
 	if open == nil {
@@ -61,7 +61,8 @@ func (l *Local[T]) must(call string) *local[T] {
 }
 
 // Get returns this Thread's value, which it opens if there is none. It panics where
-// TryGet returns an error. A panic or Goexit of open goes on.
+// TryGet returns an error. A panic or Goexit of open goes on. The pointer is good until
+// the value is taken or closed, so hold the Local for as long.
 func (l *Local[T]) Get() *T {
 	if l != nil {
 		if c := l.core.Get(); c != nil {
@@ -81,8 +82,8 @@ func (l *Local[T]) Get() *T {
 
 // TryGet is Get with an error instead of a panic: a *WrongThreadError off every
 // Thread; open's error; one that wraps ErrClosed once the Local is closed, and, at the
-// end of the Thread, during the value's close and after it. Until a Thread has come to
-// close its value, that can still be got there.
+// end of the Thread, during the value's close and after it. After Local.Close has
+// begun, a Thread whose value is not closed yet can still get it.
 func (l *Local[T]) TryGet() (*T, error) { return l.tryGet("TryGet") }
 
 func (l *Local[T]) tryGet(call string) (*T, error) {

@@ -6,7 +6,7 @@ import (
 	"github.com/ste-go/ste/internal/inbox"
 )
 
-// An Option sets something of a Thread that New makes. Options apply in the
+// An Option sets something of a Thread that New or Attach makes. Options apply in the
 // order given; of two that set the same thing the later wins, except that every
 // WithInit and every WithTeardown counts.
 type Option interface {
@@ -45,7 +45,8 @@ func (o option) apply(c *config) { o(c) }
 // thread gets what fits (15 bytes on Linux; Windows too has thread names, other
 // systems need cgo for them). In goroutine dumps and profiles the Thread has
 // the pprof label "ste" with this name; goroutines that a task starts inherit
-// labels, as in all Go programs. The default is no name.
+// labels, as in all Go programs. An attached Thread gets neither that label nor the OS
+// thread's name. The default is no name.
 func WithName(name string) Option {
 	return option(func(c *config) { c.name = name })
 }
@@ -79,15 +80,22 @@ func WithQueueLimit(n int) Option {
 	return option(func(c *config) { c.limit, c.limited = n, true })
 }
 
-// WithErrorHandler sets the function that gets what no caller can receive: the
-// *PanicError of a Post, of a timer, or of an Async that no Wait took, Close's error
-// of a Thread that was forgotten, and the error of a Bound's close if no Close is
-// waiting for it. The text of a *PanicError holds the whole
-// stack; its Value is what the task panicked with. f runs on the Thread right after the task, or
-// on a goroutine of its own when the Thread has ended. Without a handler such a
-// panic ends the process, as any goroutine's panic does, and such an error goes
-// to slog. A handler that panics ends the process; one that calls
-// runtime.Goexit just ends.
+// WithErrorHandler sets the function that gets what no caller can receive:
+//
+//   - the *PanicError of a Post, of a timer, or of an Async that no Wait took
+//   - the error of the close of a Bound, or of a Local's value, that no Close waits for
+//   - Close's error of a Thread that was forgotten
+//   - the errors of the teardowns after an init has called runtime.Goexit
+//   - the errors of the closing after the body of an Attach has panicked or called
+//     runtime.Goexit
+//
+// The text of a *PanicError holds the whole stack; its Value is what the task panicked
+// with. f gets a panic on the Thread, between two tasks: that of a Post or a timer at
+// once. It gets the error of a close on the Thread too, but in the middle of the task
+// that closes, and the rest on a goroutine of its own, when the Thread has ended.
+// Without a handler the panics of the first line end the process, as any goroutine's
+// panic does, and the rest goes to slog. A handler that panics ends the process; one
+// that calls runtime.Goexit just ends.
 func WithErrorHandler(f func(error)) Option {
 	if f == nil {
 		panic(nilArgument("WithErrorHandler", "func"))

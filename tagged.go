@@ -68,7 +68,8 @@ func (g *Tagged[T]) Get() T {
 	return g.open().value
 }
 
-// TryGet is Get with an error, a *WrongThreadError, instead of a panic.
+// TryGet is Get with an error, a *WrongThreadError, instead of a panic off the value's
+// Thread. The zero Tagged panics here too.
 func (g *Tagged[T]) TryGet() (T, error) {
 	b := g.must()
 	if !b.owner.onThread() {

@@ -26,13 +26,13 @@ import (
 // end happens before the call that waited for it returns. Everything a Thread
 // ran happens before Close returns and before the channel of Done is closed.
 //
-// An idle Thread uses no CPU time. It holds one OS thread and two goroutines,
+// An idle Thread uses no CPU time (WaitSpin aside). It holds one OS thread and two goroutines,
 // some 60 KiB in all on Linux.
 //
-// A Thread that becomes unreachable is closed by the runtime: its queue is
-// drained, its teardowns run. Calls in progress keep it reachable. So do hooks and a
-// waker that refer to it, for ever, be it through a struct that holds the Thread and
-// whose method is the hook. A Tag, a Tagged or a Local does not. Do not count on it
+// A Thread that becomes unreachable is closed by the runtime: its queue is drained,
+// its teardowns run. A call in progress, a pending timer and a Bound keep it
+// reachable. A hook or waker that refers to the Thread, even through a struct that
+// holds it, keeps it for ever. A Tag, a Tagged or a Local does not. Do not count on it
 // for anything but tidiness; in a testing/synctest bubble it does not happen.
 type Thread struct {
 	_    noCopy
@@ -123,7 +123,7 @@ func (u until) Over() bool { return u.c.stage.Load() >= u.stage }
 // New starts a Thread. It returns when the Thread's inits have run; if one fails
 // there is no Thread and New returns the error, joined with those of the
 // teardowns that ran. New also fails when an option is out of range. The Thread
-// never settles on the process's startup thread.
+// never settles on the process's startup thread (but see Systems, above).
 //
 // New costs the start of an OS thread, some tens of microseconds, and waits for
 // it only if there are inits.
@@ -212,7 +212,8 @@ func (t *Thread) OnThread() bool { return t.must("OnThread").id.onThread() }
 func (t *Thread) Tag() Tag { return tagOf(t.must("Tag").id) }
 
 // Done returns a channel that is closed by the last code the Thread runs, after
-// its teardowns. The OS thread ends right after; Go gives no sign of that.
+// its teardowns. The OS thread ends right after (that of an attached Thread goes on);
+// Go gives no sign of that.
 func (t *Thread) Done() <-chan struct{} { return t.must("Done").done }
 
 // Closed reports whether the Thread accepts no more work, since Close or Shutdown
@@ -222,14 +223,15 @@ func (t *Thread) Done() <-chan struct{} { return t.must("Done").done }
 func (t *Thread) Closed() bool { return t.must("Closed").inbox.Closed() }
 
 // Close ends the Thread: it accepts no more work, drops the timers that are not due,
-// runs all it had accepted, closes the Bounds that are left and runs the teardowns,
-// both newest first, and ends its OS thread. Close waits for that and returns the
-// errors of those closes and teardowns, joined, a panic as *PanicError.
+// runs all it had accepted, closes the Bounds and the values of Locals that are left,
+// newest first, runs the teardowns, newest first, and ends its OS thread (that of an
+// attached Thread goes on). Close waits for that and returns the errors of those
+// closes and teardowns, joined, a panic as *PanicError.
 //
-// Close may be called often and from anywhere; every call waits and returns the
-// same. In two cases Close does not wait: on the Thread itself Close starts the closing
-// and returns nil, and where the wait would close a ring of Threads it starts
-// the closing and returns an error that wraps ErrDeadlock.
+// Close may be called often and from anywhere; every call waits and returns the same.
+// In two cases Close does not wait: on the Thread itself Close starts the closing and
+// returns nil, and where the wait would close a ring of Threads it starts the closing
+// and returns an error that wraps ErrDeadlock.
 func (t *Thread) Close() error {
 	c := t.must("Close")
 	c.close()
@@ -250,8 +252,8 @@ func (t *Thread) Close() error {
 // Shutdown is Close with a limit: when ctx ends first, queued work is dropped
 // (its waiters get ErrClosed) and Shutdown returns at once, with an error that
 // wraps the context's cause and tells the number of tasks dropped. That number
-// is all that is heard of dropped Posts. A task that is running then runs on, its waiter goes on waiting, the teardowns follow;
-// Done tells when all is over.
+// is all that is heard of dropped Posts. A task that is running then runs on, its
+// waiter goes on waiting, the teardowns follow; Done tells when all is over.
 //
 // On the Thread itself Shutdown starts the closing and returns nil, and where the
 // wait would close a ring of Threads it starts the closing and returns an error

@@ -45,8 +45,9 @@ func init() { runtime.LockOSThread() }
 // Run is ste.Attach with f beside it, so the options, the hooks and the Thread are as
 // described there: all that is submitted runs on the main OS thread, which keeps its
 // name. When f has returned, the Thread is closed as by Close: it accepts no more
-// work, runs what was accepted, drops the timers that are not due, closes its Bounds
-// and runs its teardowns. Then Run returns. What f did happens before that.
+// work, drops the timers that are not due, runs what was accepted, closes the Bounds
+// and the values of Locals that are left, newest first, and runs its teardowns. Then
+// Run returns. What f did happens before that.
 //
 // f may Close the Thread itself, off the Thread or in a task; Run still waits for f.
 //

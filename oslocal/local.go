@@ -42,9 +42,9 @@ type Local[T any] struct {
 // New makes a Local. open makes a thread's value on that thread; it may use
 // other Locals, but not its own: that panics. close, which may be nil, releases
 // one, and never runs on the value's thread: for a thread that has ended and for
-// a forgotten Local it runs on a goroutine that the package keeps while there are values,
-// one close at a time; for Close on a goroutine for which Close
-// waits. A value that must be closed on its own thread belongs in a ste.Local.
+// a forgotten Local it runs on a goroutine that the package keeps while there are
+// values, one close at a time; for Close on a goroutine for which Close waits. A
+// value that must be closed on its own thread belongs in a ste.Local.
 //
 // New fails with ErrNotSupported, with ErrNoKeys, and for want of two file
 // descriptors. It takes no key but the first time and with WithKey, so there
@@ -157,11 +157,10 @@ func (l *Local[T]) Each(f func(*T)) {
 // is a Goexit, and the rest are still closed. Afterwards TryGet returns ErrClosed.
 //
 // Close does not wait for a thread that is in open just then: the value is closed
-// as soon as open returns, an error of it goes to the error handler, and that
-// thread's TryGet returns ErrClosed. It does wait for the releasing goroutine to be
-// done with a value of the Local, unless it is called in a close function.
-// Further calls return nil at once. Nobody may use a
-// value's pointer that Get returned earlier.
+// as soon as open returns, and that thread's TryGet returns ErrClosed, joined with
+// close's error. It does wait for the releasing goroutine to be done with a value of
+// the Local, unless it is called in a close function. Further calls return nil at
+// once. Nobody may use a value's pointer that Get returned earlier.
 func (l *Local[T]) Close() error {
 	c := l.must("Close")
 	defer runtime.KeepAlive(l)

@@ -34,17 +34,24 @@ type Bound[T any] struct {
 type bound[T any] struct {
 	owner *core
 	close func(T) error
-	// The Thread's: what follows is only touched there, but for what is closed.
+
+	// Touched by the Thread only.
 	v      T
 	uses   int  // how many nested uses are running
 	leave  bool // close when the last of them has returned
 	estate estate
 
-	closers prim.Count    // calls of Close that wait for the end
-	closed  prim.Flag     // set by the Thread as the closing begins: no use starts any more
-	over    prim.Flag     // set by the Thread before it closes done
-	err     error         // of close; written before over is set
-	done    chan struct{} // closed when close has ended; made on the Thread
+	// closers counts the calls of Close that wait for the end. Added to by Close before
+	// it waits; read by the Thread when close has failed.
+	closers prim.Count
+	// closed says that no use starts any more. False to true by the Thread, as the
+	// closing begins; read by it before each use, by Use and Post, and by the cleanup.
+	closed prim.Flag
+	// over is false to true by the Thread, after err and before done; read by Close and
+	// the ring check.
+	over prim.Flag
+	err  error         // of close; written by the Thread before over, read after that
+	done chan struct{} // closed by the Thread when close has ended
 }
 
 // Bind runs open on the Thread and returns a Bound of its result, whose close

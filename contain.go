@@ -60,8 +60,8 @@ func (c *core) coroutine(f func()) (returned bool) {
 }
 
 // contain calls f, a hook or handler in the middle of something else, and returns
-// its error; a panic becomes a *PanicError, and a Goexit an error too. Nothing but
-// the end of a goroutine ends with a Goexit, so f gets a coroutine.
+// its error; a panic becomes a *PanicError, and a Goexit an error too. A Goexit cannot
+// be stopped, it ends its goroutine; so f gets a coroutine of its own to end.
 //
 // In the middle of a user's task the lock count is the user's: other coroutines
 // may rely on it, and f must leave it as it is, or the runtime ends the process.

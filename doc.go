@@ -46,6 +46,7 @@
 // accepted; all tasks of a Thread run in one total order, never two at a time.
 // How tasks of different goroutines stand to each other is not fixed. Timers that
 // are due come before the tasks that are queued.
+//
 // In the terms of the Go memory model, giving a closure to a Thread happens
 // before the closure starts, and the end of the closure happens before the
 // call that waited for it returns.

@@ -1,8 +1,7 @@
 package ste
 
-// An estate is what a Thread owns and releases at its end, newest first (T13): a
-// ring of itself, with the first of them for an anchor. Only the Thread touches
-// it.
+// An estate is what a Thread owns and releases at its end, newest first (T13): an entry
+// of a doubly linked circle whose anchor is owned.anchor. Only the Thread touches it.
 type estate struct {
 	older, newer *estate
 	release      func() error

@@ -24,8 +24,8 @@ type Future[T any] struct {
 	// gate, when set, is unlocked instead, and a goroutine closes done: the
 	// Future was made in a synctest bubble and its Thread was not.
 	gate *prim.Mutex
-	// over is set just before done is closed. Written by Finish, read by the
-	// ring check.
+	// over turns true just before done is closed. Written by Finish; read by the ring
+	// check, by Wait, and by leave under mu.
 	over prim.Flag
 
 	// Written before over is set, read after it.
@@ -119,11 +119,10 @@ func (f *Future[T]) Done() <-chan struct{} {
 // Wait panics with a *PanicError; if it called runtime.Goexit, so does Wait; if
 // a Shutdown dropped it, Wait returns ErrClosed.
 //
-// Wait returns context.Cause(ctx) if ctx ends first; the task is not stopped by
-// that and goes on using its variables. A finished Future wins over
-// an ended ctx. On a Thread, Wait returns an error that wraps ErrDeadlock if the
-// wait would close a ring of Threads; waiting on a Thread for an unfinished
-// Future of its own is a ring of one.
+// Wait returns context.Cause(ctx) if ctx ends first; the task is not stopped by that
+// and goes on using its variables. A finished Future wins over an ended ctx. On a
+// Thread, Wait returns an error that wraps ErrDeadlock if the wait would close a ring
+// of Threads; waiting on a Thread for an unfinished Future of its own is a ring of one.
 func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 	f.must("Wait")
 	if ctx == nil {

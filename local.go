@@ -19,9 +19,9 @@ import (
 //
 // Make one with NewLocal; the methods of the zero Local panic. There may be any
 // number. All methods may be called from anywhere; Get, TryGet and Take are about the
-// Thread they run on. A Local must not be copied. It does not keep Threads alive. If open or close
-// refers to the Local itself, it never becomes garbage while a Thread has a value, and
-// must be closed.
+// Thread they run on. A Local must not be copied. It does not keep Threads alive. If
+// open or close refers to the Local itself, it never becomes garbage while a Thread has
+// a value, and must be closed.
 //
 // A value is only touched by its own Thread, so it needs no further synchronization;
 // what Get returns must not leave the Thread. Get takes no lock and some 10 ns, and
@@ -34,8 +34,8 @@ type Local[T any] struct {
 // NewLocal makes a Local whose values open makes and close closes, both on the Thread
 // that asks; close may be nil. They may use other Locals. An open that asks for its own
 // value gets an error; so does a task that runs in a RunPending of open. If open fails
-// there is no value, and the next Get tries again. close may still use values that are older than its
-// own. It must leave runtime.LockOSThread as it found it.
+// there is no value, and the next Get tries again. close may still use values that are
+// older than its own. It must leave runtime.LockOSThread as it found it.
 func NewLocal[T any](open func() (T, error), close func(*T) error) *Local[T] {
 	if open == nil {
 		panic(nilArgument("NewLocal", "open func"))

@@ -42,9 +42,12 @@ type localValue[T any] struct {
 
 	older, newer *localValue[T] // guarded by local.mu
 
-	closers prim.Count    // calls of Close that wait for the end
-	over    prim.Flag     // set by the Thread before it closes done
-	done    chan struct{} // closed when close has ended; made on the Thread
+	// closers counts the calls of Close that wait for the end. Added to by Close before
+	// it waits, and subtracted from by one that may not; read by the Thread when close
+	// has failed.
+	closers prim.Count
+	over    prim.Flag     // false to true by the Thread, before done; read by the ring check
+	done    chan struct{} // closed by the Thread when the value has ended
 }
 
 type valueState uint8

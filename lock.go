@@ -42,8 +42,8 @@ const (
 	repairMost = 1024
 )
 
-// threads is whether this system has more than one OS thread. Where it has not,
-// a lock means nothing, and counts as one of every goroutine.
+// threads is whether locking means anything here: not where there is one OS thread,
+// nor in the exploring build, where each goroutine passes for a thread.
 const threads = runtime.GOARCH != "wasm" && !prim.Exploring
 
 // lockForGood locks the goroutine lockDepth times.
@@ -102,8 +102,8 @@ func (w *worker) repair() {
 	}
 }
 
-// resetLocks is for a coroutine's begin and end in the middle of a task, which
-// may have left up to a thousand locks.
+// resetLocks sets the count right around a hook that is not in the middle of a user's
+// task; the tasks before it may have left up to a thousand locks.
 func resetLocks() {
 	if threads {
 		for range repairBase {

@@ -24,12 +24,11 @@ func (e edge) holds() bool { return e.to != nil && !e.wait.Over() }
 // ring guards the edges of all Threads. A Thread runs one thing at a time, so it
 // has at most one edge, and a ring is found by walking from edge to edge.
 //
-// One lock for all makes the answer exact. Edges are added only under it, each
-// followed at once by a walk, so the edge that closes a ring is the one whose
-// walk finds it, and only that one. An edge may end while a walk goes on; but
-// every edge that a walk sees holding was there before the walk began and has
-// held since, so at the walk's first look all of them did: a reported ring was
-// really there.
+// One lock for all makes the answer exact. Edges are added only under it, each right
+// after a walk, so the call that would close a ring finds it, and only that one. An
+// edge may end while a walk goes on; but every edge that a walk sees holding was there
+// before the walk began and has held since, so at the walk's first look all of them
+// did: a reported ring was really there.
 var ring struct{ mu prim.Mutex }
 
 // enterWait records that from's code is about to wait for to. It returns an

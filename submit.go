@@ -12,10 +12,10 @@ import (
 // use the caller's variables without further care.
 //
 // On the Thread itself f runs at once, in place, before anything that is queued.
-// Elsewhere it is queued behind the work accepted before, and Submit returns ErrClosed if the Thread is closed
-// or drops f in a Shutdown, and an error that wraps ErrDeadlock if the caller is
-// itself on a Thread and waiting would close a ring of Threads that wait for
-// each other; in all these cases f has not run.
+// Elsewhere it is queued behind the work accepted before, and Submit returns ErrClosed
+// if the Thread is closed or drops f in a Shutdown, and an error that wraps ErrDeadlock
+// if the caller is itself on a Thread and waiting would close a ring of Threads that
+// wait for each other; in all these cases f has not run.
 //
 // If f panics, Submit panics with a *PanicError; if f calls runtime.Goexit,
 // Submit does, so t.FailNow and testify's require work inside f. The Thread

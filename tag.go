@@ -16,10 +16,9 @@ import (
 // and a name.
 //
 // The zero Tag belongs to no Thread. Tags are comparable, may be copied, kept
-// and used from anywhere, and do not keep their Thread alive. OnThread costs a
-// few nanoseconds on the Thread itself; off it it
-// takes twice as long on Linux on amd64; elsewhere, and in builds without
-// assembly, a system call (100 to 500 ns).
+// and used from anywhere, and do not keep their Thread alive. OnThread costs a few
+// nanoseconds on the Thread itself. Off the Thread it costs twice that on Linux on
+// amd64, and a system call (100 to 500 ns) elsewhere and without assembly.
 type Tag struct {
 	id opaque.Ref[identity]
 }
@@ -31,10 +30,11 @@ type identity struct {
 	thread weak.Pointer[Thread]
 
 	// g is the address of the goroutine that runs the Thread's code, 0 for none.
-	// Written by that goroutine only: 0 to its address before it runs the first
-	// task, back to 0 before it ends (T9 replaces it, Close ends it), because
-	// the runtime gives the address to another goroutine afterwards. Read by
-	// anyone; only the goroutine itself can find its own address in it.
+	// Written by that goroutine only: 0 to its address before it runs the first task,
+	// back to 0 before it ends (T9 replaces it, Close ends it), because the runtime
+	// gives the address to another goroutine afterwards. contain, RunPending and Run
+	// hand it to a coroutine and back, by way of 0. Read by anyone; only the goroutine
+	// itself can find its own address in it.
 	g atomic.Uintptr
 
 	// tid is the OS thread's number, 0 for none. Written together with g and
@@ -42,8 +42,8 @@ type identity struct {
 	// another. Read by anyone; only code on the thread finds its own number.
 	tid atomic.Uint64
 
-	// ended turns true before the last code of the Thread has ended. Written by
-	// the Thread, read for messages.
+	// ended turns true before the last code of the Thread has ended. Written by the
+	// Thread; read for messages, and by Tag.Thread, which returns nil from then on.
 	ended atomic.Bool
 
 	// core is the Thread, nil when it has ended. The Thread's.
@@ -53,7 +53,7 @@ type identity struct {
 	waiting edge
 }
 
-// lastID is the newest id given out. Only New adds to it; it stops short of
+// lastID is the newest id given out. Only New and Attach add to it; it stops short of
 // wrapping.
 var lastID atomic.Uint64
 
@@ -136,8 +136,8 @@ func currentIdentity() *identity {
 	return nil
 }
 
-// ID returns the Thread's number: 1, 2, 3 and so on in the order of New, and 0
-// for the zero Tag.
+// ID returns the Thread's number: 1, 2, 3 and so on in the order of New and Attach, and
+// 0 for the zero Tag.
 func (g Tag) ID() uint64 {
 	if id := g.id.Get(); id != nil {
 		return id.id

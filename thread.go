@@ -26,8 +26,8 @@ import (
 // end happens before the call that waited for it returns. Everything a Thread
 // ran happens before Close returns and before the channel of Done is closed.
 //
-// An idle Thread uses no CPU time (WaitSpin aside). It holds one OS thread and two goroutines,
-// some 60 KiB in all on Linux.
+// An idle Thread uses no CPU time (WaitSpin aside). It holds one OS thread and two
+// goroutines, some 60 KiB in all on Linux.
 //
 // A Thread that becomes unreachable is closed by the runtime: its queue is drained,
 // its teardowns run. A call in progress, a pending timer and a Bound keep it
@@ -48,7 +48,7 @@ type core struct {
 	ready  chan struct{} // closed by the Thread when all inits have succeeded; nil if New does not wait
 	done   chan struct{} // closed by the last code the Thread runs
 
-	// Written by the Thread before it closes done, read after that.
+	// Written by the Thread before it sets stage to ended or exited, read after that.
 	err error // of init when it failed, and of the hooks at the end
 
 	// The Thread's.
@@ -60,12 +60,12 @@ type core struct {
 	// check, by New and by the cleanup of a forgotten Thread.
 	stage prim.Word
 
-	// told turns true once somebody has received err. Written by Close,
-	// Shutdown and the cleanup of a forgotten Thread.
+	// told turns true once somebody has received err. Written by New, Attach, Close and
+	// Shutdown, and by lastWords; lastWords and Attach, when body has panicked or
+	// exited, report err only if it was false.
 	told prim.Flag
-	// forgotten turns true when the runtime has found the handle unreachable.
-	// Written by that cleanup, read by the Thread at its end: nobody can call
-	// Close any more.
+	// forgotten turns true when the runtime has found the handle unreachable: nobody
+	// can call Close any more. Written by that cleanup, read by lastWords.
 	forgotten prim.Flag
 
 	// doomed turns true when the ctx of a Shutdown that did not wait has ended.
@@ -80,9 +80,9 @@ type core struct {
 	//	false -> true   whoever has queued something and then calls the waker; the
 	//	                Thread, when the loop has it back
 	awake prim.Flag
-	// waking is how many calls of the waker may be in progress. Added to before a
-	// look at awake and subtracted from after the call, by who queues; read by the
-	// Thread at its end, after it has set awake for good.
+	// waking is how many calls of the waker may be in progress. Added to before the look
+	// at awake that decides, and subtracted from after the call, by who queues; read by
+	// the Thread at its end, after it has set awake for good.
 	waking prim.Word
 
 	mu   prim.Mutex
@@ -181,6 +181,8 @@ func newThread(call string, opts []Option) (*Thread, *core, error) {
 	}
 	if cfg.hooks != nil || cfg.handler != nil || cfg.waker != nil {
 		c.extras = &cfg.extras
+	}
+	if cfg.waker != nil {
 		c.extras.wake = c.wake
 	}
 	c.worker = &worker{core: c}

@@ -30,7 +30,7 @@ type worker struct {
 	alarm prim.Call // calls the waker when a timer is due
 	since uint8     // tasks and ticks since the lock count was set right
 	shut  bool      // a hook runs in the middle of a task, by contain
-	step  int32     // up to down: hooks[:step] were handled; then: are left to handle
+	step  int32     // going up, hooks[:step] have had their turn; going down, hooks[:step] have not
 
 	job    job         // what user code is running; none outside of it
 	fault  error       // how that code has ended, until end handles it: a *PanicError, or what a hook has returned

@@ -41,8 +41,9 @@
 // after, TryGet says ErrEnded. A thread that first asks for a value in the last of
 // the rounds that the system runs destructors in (Linux: the fourth) is not seen to
 // end: that value is closed by Close. On Windows that holds for any first request,
-// or request after our callback, while the thread ends. On Windows values belong to fibers once a thread
-// uses fibers (ConvertThreadToFiber), and are closed after the fiber is deleted.
+// or request after our callback, while the thread ends. On Windows values belong to
+// fibers once a thread uses fibers (ConvertThreadToFiber), and are closed after the
+// fiber is deleted.
 //
 // Nothing is closed for threads that are alive when the process ends, and the
 // process's first thread never ends in Go: when a goroutine locked to it ends, Go parks

@@ -44,11 +44,10 @@ type timer struct {
 	run    func() error // calls the user's function
 
 	// Guarded by owner.mu.
-	thread  *Thread // while it is pending, which keeps the Thread alive
-	at      int64   // the deadline, on prim's clock
-	number  uint64  // those with the same deadline run in the order of their numbers
-	place   int     // in the heap; -1 when it is not, as before its start or while an Every's f runs
-	stopped bool    // while it was not
+	thread *Thread // nil unless it is pending, or an Every that runs; keeps the Thread alive
+	at     int64   // the deadline, on prim's clock
+	number uint64  // those with the same deadline run in the order of their numbers
+	place  int     // in the heap; -1 when it is not, as before its start or while an Every's f runs
 
 	// The Thread's.
 	due    int64 // of the tick that runs
@@ -169,7 +168,8 @@ func (c *core) start(tm *timer, d time.Duration) bool {
 func (c *core) pend(tm *timer, at int64) (earliest, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if tm.stopped {
+	// Stop may have come before the start, or while f ran.
+	if tm.thread == nil {
 		return false, true
 	}
 	if c.inbox.Closed() {
@@ -198,7 +198,6 @@ func (c *core) disarm(tm *timer) bool {
 	}
 	tm.thread = nil
 	if tm.place < 0 {
-		tm.stopped = true
 		return !c.inbox.Closed()
 	}
 	ts := &c.rare.timers

@@ -141,13 +141,6 @@ func (t *Thread) Run(ctx context.Context) error {
 	return cause(ctx)
 }
 
-// mark queues f, for the one who serves and not for the waker.
-func (c *core) mark(f func()) {
-	task := c.inbox.Get(false)
-	task.Own = true
-	c.putPosted(task, f)
-}
-
 // A patron is for whom a Thread serves in the middle of a task or body.
 type patron struct {
 	waits  bool            // for more
@@ -161,9 +154,7 @@ func (p *patron) enough() bool {
 
 // here returns the worker to the code that is on its Thread.
 func (c *core) here() *worker {
-	if !c.id.onThread() {
-		panic(newWrongThreadError(c.id, nil, nil))
-	}
+	tagOf(c.id).Check()
 	return c.worker
 }
 

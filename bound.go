@@ -199,7 +199,7 @@ func (b *Bound[T]) Close() error {
 	c := b.must("Close")
 	from := currentIdentity()
 	if from == c.owner.id {
-		err := c.closeHere(true)
+		err := c.closeHere(true, false)
 		runtime.KeepAlive(b)
 		return err
 	}
@@ -238,23 +238,17 @@ func (b *bound[T]) collected() {
 }
 
 // closeUnheard is closeHere as a task of its own.
-func (b *bound[T]) closeUnheard() {
-	if b.uses > 0 {
-		b.closeHere(false)
-	} else {
-		b.finish(false, true)
-	}
-}
+func (b *bound[T]) closeUnheard() { _ = b.closeHere(false, true) }
 
-// closeHere closes the value, or sees to it that the outermost use does. taken
-// says that the caller hands the error on. On the Thread.
-func (b *bound[T]) closeHere(taken bool) error {
+// closeHere closes the value, or sees to it that the outermost use does. taken says
+// that the caller hands the error on; settled is as for contain. On the Thread.
+func (b *bound[T]) closeHere(taken, settled bool) error {
 	if b.uses > 0 {
 		b.leave = true
 		b.closed.Store(true)
 		return nil
 	}
-	return b.finish(taken, false)
+	return b.finish(taken, settled)
 }
 
 // release closes what is still open when the Thread ends.

@@ -213,13 +213,18 @@ func (c *core) post(f func(), sink inbox.Sink) error {
 // postOwn queues f for the Thread itself: no limit applies, and it is no task that
 // anybody has asked for.
 func (c *core) postOwn(f func()) error {
-	task := c.inbox.Get(false)
-	task.Own = true
-	v := c.putPosted(task, f)
+	v := c.mark(f)
 	if v == inbox.Accepted {
 		c.wake()
 	}
 	return refusal(v)
+}
+
+// mark is postOwn that does not call the waker: for the one who serves.
+func (c *core) mark(f func()) inbox.Verdict {
+	task := c.inbox.Get(false)
+	task.Own = true
+	return c.putPosted(task, f)
 }
 
 // putPosted queues a task that nobody waits for.

@@ -140,15 +140,16 @@ func New(opts ...Option) (*Thread, error) {
 		runtime.AddCleanup(t, (*core).forget, c)
 	}
 
+	if c.ready == nil { // nothing can fail, so nobody needs to wait for the OS thread
+		prim.Go("Thread", c.worker.start)
+		return t, nil
+	}
 	from := currentIdentity()
 	if err := enterWait(from, c.id, until{c, serving}); err != nil {
 		return nil, err // never: nobody waits for a Thread that is not yet known
 	}
 	defer leaveWait(from)
 	prim.Go("Thread", c.worker.start)
-	if c.ready == nil {
-		return t, nil // nothing can fail, so nobody needs to wait for the OS thread
-	}
 	if prim.AwaitEither(c.ready, c.done) || prim.Closed(c.ready) {
 		return t, nil // also if an init has closed the Thread: it was made all the same
 	}

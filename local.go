@@ -143,9 +143,9 @@ func (l *Local[T]) Each(ctx context.Context, f func(Tag, *T) error) error {
 	if f == nil {
 		panic(nilArgument("Each", "func"))
 	}
-	here := bubble.Number()
+	inside := bubble.Number()
 	c.mu.Lock()
-	all := c.all(here)
+	all := c.all(inside)
 	c.mu.Unlock()
 	from := currentIdentity()
 	for _, lv := range all {

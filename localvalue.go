@@ -145,9 +145,9 @@ func (c *local[T]) unlist(lv *localValue[T], err error) bool {
 
 // all returns the values, but for those that were made in other synctest bubbles and
 // must not be touched from here (T16), by the Threads' numbers.
-func (c *local[T]) all(here uint32) (all []*localValue[T]) {
+func (c *local[T]) all(inside uint32) (all []*localValue[T]) {
 	for lv := c.newest; lv != nil; lv = lv.older {
-		if b := lv.owner.inbox.Bubble(); b == 0 || b == here {
+		if b := lv.owner.inbox.Bubble(); b == 0 || b == inside {
 			all = append(all, lv)
 		}
 	}
@@ -213,7 +213,7 @@ func (lv *localValue[T]) await(from *identity) error {
 }
 
 // shut lets no value be made any more, and returns those there are.
-func (c *local[T]) shut(here uint32) []*localValue[T] {
+func (c *local[T]) shut(inside uint32) []*localValue[T] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
@@ -222,7 +222,7 @@ func (c *local[T]) shut(here uint32) []*localValue[T] {
 			giveSlot(c.slot)
 		}
 	}
-	return c.all(here)
+	return c.all(inside)
 }
 
 // forgotten is what the cleanup of a Local that nobody holds any more has.

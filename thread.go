@@ -92,7 +92,7 @@ type core struct {
 // rare is what few Threads need. All of it but errs is guarded by core.mu.
 type rare struct {
 	unclaimed map[*claim]struct{} // panics of Async tasks that no Wait has taken
-	unlimit   func()              // stops what Shutdowns that did not wait have set up; may be nil
+	undo      func()              // stops what Shutdowns that did not wait have set up; may be nil
 	timers    timers
 	errs      []error // of hooks; the Thread's
 }
@@ -269,12 +269,12 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 	c.close()
 	from := currentIdentity()
 	if from == c.id {
-		c.limit(ctx)
+		c.dropWhenDone(ctx)
 		return nil
 	}
 	if ctx.Err() == nil { // with an ended ctx there is no wait
 		if err := enterWait(from, c.id, until{c, ended}); err != nil {
-			c.limit(ctx)
+			c.dropWhenDone(ctx)
 			return err
 		}
 		defer leaveWait(from)
@@ -305,9 +305,9 @@ func (c *core) drop() int {
 	return n
 }
 
-// limit drops what is still queued when ctx ends, for a Shutdown that does not
+// dropWhenDone drops what is still queued when ctx ends, for a Shutdown that does not
 // wait.
-func (c *core) limit(ctx context.Context) {
+func (c *core) dropWhenDone(ctx context.Context) {
 	if ctx.Err() != nil {
 		c.drop()
 		return
@@ -321,8 +321,8 @@ func (c *core) limit(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.seldom()
-	earlier := r.unlimit
-	r.unlimit = func() {
+	earlier := r.undo
+	r.undo = func() {
 		stop()
 		if earlier != nil {
 			earlier()
@@ -342,13 +342,13 @@ func (s spoken) Err() error {
 	return err
 }
 
-// unlimited ends what limit has set up.
-func (c *core) unlimited() {
+// undoDrops ends what dropWhenDone has set up.
+func (c *core) undoDrops() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if r := c.rare; r != nil && r.unlimit != nil {
-		r.unlimit()
-		r.unlimit = nil
+	if r := c.rare; r != nil && r.undo != nil {
+		r.undo()
+		r.undo = nil
 	}
 }
 

@@ -221,7 +221,7 @@ func (w *worker) finish() {
 		w.releaseAll()
 		w.sweep()
 	}
-	w.unlimited()
+	w.undoDrops()
 	w.unwake()
 	w.err = w.joined()
 	w.owned, w.id.core = nil, nil

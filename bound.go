@@ -204,15 +204,13 @@ func (b *Bound[T]) Close() error {
 		return err
 	}
 	if !c.over.Load() {
-		err := enterWait(from, c.owner.id, c)
-		if err == nil {
-			defer leaveWait(from)
-			c.closers.Add(1)
-		}
-		c.order()
-		if err != nil {
+		if err := enterWait(from, c.owner.id, c); err != nil {
+			c.order()
 			return err
 		}
+		defer leaveWait(from)
+		c.closers.Add(1)
+		c.order()
 		prim.Await(c.done)
 	}
 	runtime.KeepAlive(b)

@@ -227,8 +227,8 @@ func (t *Thread) Closed() bool { return t.must("Closed").inbox.Closed() }
 
 // Close ends the Thread: it accepts no more work, drops the timers that are not due,
 // runs all it had accepted, closes the Bounds and the values of Locals that are left,
-// newest first, runs the teardowns, newest first, and ends its OS thread (that of an
-// attached Thread goes on). Close waits for that and returns the errors of those
+// newest first, runs the teardowns, also newest first, and ends its OS thread (that of
+// an attached Thread goes on). Close waits for that and returns the errors of those
 // closes and teardowns, joined, a panic as *PanicError.
 //
 // Close may be called often and from anywhere; every call waits and returns the same.

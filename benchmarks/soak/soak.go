@@ -156,14 +156,16 @@ func (s *soak) settle(sub *subject, ended bool, drops, live int64) {
 	}
 }
 
-// watch ends the process when nothing happens any more.
+// watch ends the process when nothing happens any more. It counts its looks and not
+// the time: a machine that sleeps, or is kept from running, does nothing either.
 func (s *soak) watch(stop chan struct{}) {
-	last, since := int64(-1), time.Now()
+	const look = 100 * time.Millisecond
+	last, idle := int64(-1), time.Duration(0)
 	for {
 		select {
 		case <-stop:
 			return
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(look):
 		}
 		// Who has failed may leave others waiting for ever.
 		patience := s.patience
@@ -171,8 +173,8 @@ func (s *soak) watch(stop chan struct{}) {
 			patience = min(patience, 10*time.Second)
 		}
 		if n := s.progress(); n != last {
-			last, since = n, time.Now()
-		} else if time.Since(since) > patience {
+			last, idle = n, 0
+		} else if idle += look; idle > patience {
 			buf := make([]byte, 16<<20)
 			fmt.Fprintf(os.Stderr, "FAILED: no progress for %v; seed %d\n\n%s\n", patience, s.seed, buf[:runtime.Stack(buf, true)])
 			os.Exit(1)

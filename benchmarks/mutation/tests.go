@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// tests are a package's tests, built with all its mutants.
+type tests struct {
+	dir, tmp, binary string
+	took             map[string]time.Duration // by test, with -short
+	come             map[int][]string         // the tests that come to a mutant, quickest first
+}
+
+const hangs = "killed: the tests hang"
+
+// patience is how long a test may take beyond four times what it took alone.
+const patience = 8 * time.Second
+
+// build builds the tests of the package with the sources in place of its own.
+func build(dir, name string, sources map[string]string) (*tests, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	tmp, err := os.MkdirTemp("", "mutation")
+	if err != nil {
+		return nil, err
+	}
+	t := &tests{dir: dir, tmp: tmp, binary: filepath.Join(tmp, "mutants.test"), took: map[string]time.Duration{}, come: map[int][]string{}}
+	sources[filepath.Join(dir, "ste_mutants.go")] = "package " + name + "\n\nimport (\n\"fmt\"\n\"os\"\n\"strconv\"\n\"sync/atomic\"\n)\n" + helpers
+	replace := map[string]string{}
+	for path, text := range sources {
+		replace[path] = filepath.Join(tmp, filepath.Base(path))
+		if err := os.WriteFile(replace[path], []byte(text), 0o666); err != nil {
+			return nil, err
+		}
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(tmp, "overlay.json"), overlay, 0o666); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("go", "test", "-overlay", filepath.Join(tmp, "overlay.json"), "-c", "-o", t.binary, ".")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, out)
+	}
+	return t, nil
+}
+
+// command prepares the tests with env and args.
+func (t *tests) command(ctx context.Context, env string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, t.binary, args...)
+	cmd.Dir, cmd.Env, cmd.WaitDelay = t.dir, append(os.Environ(), env), 5*time.Second
+	return cmd
+}
+
+// survey runs each test alone and notes how long it takes and to which mutants it
+// comes. A test that fails says nothing about mutants and is left out.
+func (t *tests) survey(ctx context.Context, skip *regexp.Regexp) error {
+	names, err := t.command(ctx, "", "-test.list", ".").Output()
+	if err != nil {
+		return err
+	}
+	for _, name := range strings.Fields(string(names)) {
+		if skip.MatchString(name) {
+			continue
+		}
+		seen := filepath.Join(t.tmp, "seen")
+		_ = os.Remove(seen)
+		begun := time.Now()
+		if out, err := t.command(ctx, "STE_MUTANTS_SEEN="+seen, "-test.short", "-test.run", "^"+name+"$").CombinedOutput(); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			// One of what a call costs, say: the mutants are dear.
+			fmt.Fprintf(os.Stderr, "mutation: %s is left out, it fails without a mutant: %v\n%s", name, err, out)
+			continue
+		}
+		t.took[name] = time.Since(begun)
+		numbers, _ := os.ReadFile(seen) // none if it comes to no mutant
+		for _, line := range slices.Compact(slices.Sorted(slices.Values(strings.Fields(string(numbers))))) {
+			var n int
+			if _, err := fmt.Sscan(line, &n); err != nil {
+				return err
+			}
+			t.come[n] = append(t.come[n], name)
+		}
+	}
+	for _, names := range t.come {
+		slices.SortFunc(names, func(a, b string) int { return int(t.took[a] - t.took[b]) })
+	}
+	return nil
+}
+
+// try runs the tests that come to m, the quick ones by themselves first, if full then
+// all of them at full length in the end, and says how m fared.
+func (t *tests) try(ctx context.Context, m *mutant, full bool) string {
+	names := t.come[m.n]
+	if len(names) == 0 {
+		return "no test comes here"
+	}
+	quick, sum := 0, time.Duration(0)
+	for quick < len(names) && sum < 2*time.Second {
+		sum += t.took[names[quick]]
+		quick++
+	}
+	type run struct {
+		names []string
+		short bool
+		slow  time.Duration // how much longer than alone with -short it may take
+	}
+	runs := []run{{names[:quick], true, 4}, {names[quick:], true, 4}}
+	if full {
+		runs = append(runs, run{names, false, 20})
+	}
+	for _, run := range runs {
+		if len(run.names) == 0 {
+			continue
+		}
+		limit := patience
+		for _, name := range run.names {
+			limit += run.slow * t.took[name]
+		}
+		limited, cancel := context.WithTimeout(ctx, limit+10*time.Second)
+		out, err := t.command(limited, fmt.Sprint("STE_MUTANT=", m.n), fmt.Sprint("-test.short=", run.short), "-test.failfast",
+			"-test.timeout", limit.String(), "-test.run", "^("+strings.Join(run.names, "|")+")$").CombinedOutput()
+		late := limited.Err() != nil
+		cancel()
+		var exit *exec.ExitError
+		switch {
+		case ctx.Err() != nil:
+			return ""
+		case late || bytes.Contains(out, []byte("panic: test timed out")):
+			return hangs
+		case errors.As(err, &exit):
+			return "killed"
+		case err != nil:
+			return err.Error()
+		}
+	}
+	return "alive"
+}

@@ -205,13 +205,15 @@ func TestT11NoFalseRingByBound(t *testing.T) {
 // at home where it is now, when a Bound is closed in the task. (The close took the
 // Thread's identity along, and no later look saw anything wrong.)
 func TestT1MovedBeforeABoundIsClosed(t *testing.T) {
-	out, code := runChild(t, "moved before a close")
-	if code == 0 {
-		require.Contains(t, out, "stayed")
-		return
+	for range 5 {
+		out, code := runChild(t, "moved before a close")
+		require.NotContains(t, out, "closed on another OS thread")
+		if code == 0 {
+			require.Contains(t, out, "stayed")
+		} else {
+			require.Contains(t, out, "ste: Thread 1 (victim) has lost its OS thread")
+		}
 	}
-	require.Contains(t, out, "ste: Thread 1 (victim) has lost its OS thread")
-	require.NotContains(t, out, "closed on another OS thread")
 }
 
 func init() {

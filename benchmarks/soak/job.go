@@ -55,7 +55,7 @@ func (j *job) run() {
 	}
 	defer j.mustWait("ends")
 	j.result = 42
-	if j.r.IntN(8) == 0 {
+	if j.r.IntN(pullEvery) == 0 {
 		s.pull(j.act)
 	} else {
 		j.act()

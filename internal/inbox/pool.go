@@ -3,6 +3,7 @@ package inbox
 import (
 	"weak"
 
+	"github.com/ste-go/ste/internal/bubble"
 	"github.com/ste-go/ste/internal/prim"
 )
 
@@ -32,6 +33,74 @@ type pool struct {
 	// collection takes them.
 	free  *Task
 	spare weak.Pointer[Task]
+}
+
+// Get returns an empty Task for Put. waits says that the caller will Wait for it.
+func (q *Inbox) Get(waits bool) *Task {
+	if !waits {
+		return q.pool.pop()
+	}
+	t := q.lone()
+	if t == nil {
+		t = q.pool.pop()
+	}
+	if t.waiter == nil || t.bell == (prim.Bell{}) {
+		if q.bubble == 0 && bubble.Here() { // what is made here is no good outside
+			q.putBack(t)
+			t = &Task{waiter: &waiter{gate: new(prim.Mutex)}}
+			t.gate.Lock()
+			t.state.Store(parked)
+			return t
+		}
+		if t.waiter == nil {
+			t.waiter = new(waiter)
+		}
+		t.bell = prim.NewBell()
+	}
+	if t.lane == nil {
+		q.pool.others.Add(1)
+		t.want = (t.state.Load() + 1) &^ parked
+	}
+	return t
+}
+
+// Recycle takes back a Task that is out of the queue and finished with.
+func (q *Inbox) Recycle(t *Task) {
+	switch {
+	case t.batch != nil: // looks after itself
+		return
+	case t.Posted:
+		if t.Sunk {
+			t.Frame = nil
+		}
+		t.run = nil
+		t.Posted, t.Own, t.Counted, t.Sunk = false, false, false, false
+		q.pool.push(t, t)
+		return
+	}
+	w := t.waiter
+	if w.End != Returned {
+		w.End, w.Err = Returned, nil
+	}
+	if t.run != nil { // a lane's most often is, and its line stays with both sides
+		t.run = nil
+	}
+	if w.gate != nil { // for one wait only
+		return
+	}
+	if t.lane == nil {
+		q.pool.others.Add(^uint32(0))
+	}
+	q.putBack(t)
+}
+
+// putBack gives back what lone or pool.pop returned.
+func (q *Inbox) putBack(t *Task) {
+	if t.lane != nil {
+		q.pool.busy.Store(0)
+		return
+	}
+	q.pool.push(t, t)
 }
 
 // pop returns a free Task that nobody has waited for yet, maybe.

@@ -1,0 +1,146 @@
+package inbox
+
+import (
+	"math"
+
+	"github.com/ste-go/ste/internal/prim"
+)
+
+// After says how the worker's last Task ended, for how it waits for the next.
+type After uint8
+
+const (
+	Seen   After = iota // its caller saw it, or there was none
+	Rang                // its caller slept and has been woken
+	Posted              // nobody waited for it
+)
+
+// A Service says how the worker goes about it.
+type Service struct {
+	Nested bool // inside a Task: it does not spin, for that one's hand is full
+	Single bool // each Task is one closure
+}
+
+// Never is later than any time.
+const Never = math.MaxInt64
+
+// WakeAt says that Next must return at a time, instead of when was said before.
+// Calls must not overlap.
+func (q *Inbox) WakeAt(at int64) {
+	if at == q.until.Load() {
+		return
+	}
+	q.until.Store(at)
+	if q.head.Load() == asleep && q.head.CompareAndSwap(asleep, nil) {
+		q.bell.Ring()
+	}
+}
+
+// Until is what WakeAt said last.
+func (q *Inbox) Until() int64 { return q.until.Load() }
+
+// due reports whether that time has come.
+func (q *Inbox) due() bool {
+	at := q.until.Load()
+	return at != Never && prim.Now() >= at
+}
+
+// Serve sets how the worker goes about it from now on, and returns how it did.
+// Called inside a Task, it leaves the batch of that to the garbage collector: its
+// call will look at it again. Only the worker may call it.
+func (q *Inbox) Serve(s Service) (before Service) {
+	if s.Nested && q.running != nil {
+		q.running.kept = true
+	}
+	before = q.service
+	s.Single = s.Single || q.single
+	q.service = s
+	return before
+}
+
+// Next takes the oldest Task out, waiting until there is one. It returns nil and
+// end once the Inbox is closed and empty, and nil alone when the time has come
+// that WakeAt gave; with yields only if no Task is queued. after says how the last
+// Task ended, slept that the worker slept. Only the worker may call it.
+func (q *Inbox) Next(after After, yields bool) (t *Task, slept, end bool) {
+	for {
+		var due bool
+		if t, due, end = q.Try(yields); t != nil || due || end {
+			return t, slept, end
+		}
+		yields = false
+		if q.due() || q.watch(after) {
+			continue
+		}
+		q.pool.shed()
+		from := q.pace.sleep(&q.vigil, after)
+		if until := q.until.Load(); q.doze(until) {
+			q.wait(until)
+			q.pace.wake(&q.vigil, after, from)
+			slept, after = true, Seen
+		}
+	}
+}
+
+// Try is Next that does not wait. due says that the time has come that WakeAt
+// gave. Only the worker may call it.
+func (q *Inbox) Try(yields bool) (t *Task, due, end bool) {
+	for {
+		if !yields && q.due() {
+			return nil, true, false
+		}
+		if t = q.rest(); t != nil {
+			return t, false, false
+		}
+		q.mu.Lock()
+		q.finish()
+		t = q.pop()
+		end = t == nil && q.head.Load() == closed && !q.due()
+		if t != nil && t.batch != nil {
+			q.begin(t)
+			q.mu.Unlock()
+			continue
+		}
+		q.mu.Unlock()
+		return t, false, end
+	}
+}
+
+// Pending reports whether Try would find something. Only the worker may call it.
+func (q *Inbox) Pending() bool {
+	if q.due() || q.rest() != nil {
+		return true
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch q.head.Load() {
+	case nil, asleep, closed:
+		return q.first != nil || q.offered()
+	}
+	return true
+}
+
+// doze marks the worker asleep. It reports whether the bell will be rung; if not,
+// there is something to look at. Only the worker may call it.
+//
+// Either asleep comes first and Put or Close sees it and rings, or they were
+// first and what came in is seen here: on head, in a lane or, if a Cancel has
+// taken it over meanwhile, on the list. So it is with WakeAt and until.
+func (q *Inbox) doze(until int64) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.first != nil || !q.head.CompareAndSwap(nil, asleep) {
+		return false
+	}
+	return !q.offered() && q.until.Load() == until || !q.head.CompareAndSwap(asleep, nil)
+}
+
+// wait sleeps until the bell rings or until has come. Only the worker may call
+// it, after doze.
+func (q *Inbox) wait(until int64) {
+	if until == Never {
+		q.bell.Wait()
+	} else if !q.bell.WaitUntil(&q.alarm, until) && !q.head.CompareAndSwap(asleep, nil) {
+		q.bell.Wait() // whoever was quicker rings
+	}
+}

@@ -14,7 +14,7 @@ func (q *Inbox) Wait(t *Task) {
 	case !q.watchEnd(t) && t.park():
 		t.bell.Wait()
 		q.pace.stop(t)
-		q.courtesy.show(t.uses)
+		q.courtesy.giveWay(t.uses)
 		return
 	}
 	q.pace.stop(t)
@@ -34,7 +34,7 @@ func (q *Inbox) WaitContext(ended <-chan struct{}, t *Task) bool {
 	}
 	if t.bell.WaitOr(ended) {
 		q.pace.stop(t)
-		q.courtesy.show(t.uses)
+		q.courtesy.giveWay(t.uses)
 		return true
 	}
 	if q.Cancel(t) {

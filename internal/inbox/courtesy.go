@@ -37,9 +37,9 @@ func (u *courtesy) begin() {
 	u.seen.Store(now)
 }
 
-// show is called by a caller that has slept; uses counts how often. One in
+// giveWay is called by a caller that has slept; uses counts how often. One in
 // sixteen reads the clock.
-func (u *courtesy) show(uses uint8) {
+func (u *courtesy) giveWay(uses uint8) {
 	if uses%16 != 0 {
 		return
 	}

@@ -118,7 +118,7 @@ func (q *Inbox) Close() bool {
 		q.bell.Ring()
 	case nil:
 	default:
-		q.take(h)
+		q.enlist(h)
 	}
 	return true
 }

@@ -58,9 +58,9 @@ func (q *Inbox) lone() *Task {
 
 // offer is push for the Task of a lane. The worker marks itself asleep and then
 // looks at the hands; here it is the other way round, so that one sees the other.
-func (q *Inbox) offer(l *lane, run func()) int {
+func (q *Inbox) offer(l *lane, run func()) pushed {
 	if q.head.Load() == closed {
-		return refused
+		return pushedRefused
 	}
 	l.caller.turn ^= 1
 	h := &l.hands[l.caller.turn]
@@ -68,7 +68,7 @@ func (q *Inbox) offer(l *lane, run func()) int {
 	switch q.head.Load() {
 	case asleep:
 		if q.head.CompareAndSwap(asleep, nil) {
-			return wake
+			return pushedWake
 		}
 	case closed: // meanwhile; the worker may have ended, or be about to take it
 		q.mu.Lock()
@@ -76,10 +76,10 @@ func (q *Inbox) offer(l *lane, run func()) int {
 		if q.offered() {
 			h.Store(nil)
 			l.caller.turn ^= 1
-			return refused
+			return pushedRefused
 		}
 	}
-	return done
+	return pushedDone
 }
 
 // offered reports whether the lane's Task has come in and was not taken over.
@@ -95,9 +95,9 @@ func (q *Inbox) receive() *Task {
 	return &q.lane.Load().task
 }
 
-// full reports whether there is something in one of the hands. To the worker,
+// handed reports whether there is something in one of the hands. To the worker,
 // which has finished all that was taken over, that means an offer.
-func (q *Inbox) full() bool {
+func (q *Inbox) handed() bool {
 	l := q.lane.Load()
 	return l != nil && (l.hands[0].Load() != nil || l.hands[1].Load() != nil)
 }

@@ -108,7 +108,7 @@ func TestLaneAndClose(t *testing.T) {
 		<-ended
 		require.Equal(t, accepted, ran)
 		require.Zero(t, q.pool.busy.Load())
-		require.False(t, q.full())
+		require.False(t, q.handed())
 	}
 }
 
@@ -157,7 +157,7 @@ func TestLaneParked(t *testing.T) {
 		require.Equal(t, !drop, ran)
 		require.True(t, task.Over())
 		require.Nil(t, task.run)
-		require.False(t, q.full())
+		require.False(t, q.handed())
 		q.Recycle(task)
 	}
 }

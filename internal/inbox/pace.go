@@ -35,9 +35,9 @@ const (
 	// spinning wins, parking is tried again after restSpin at first: a trial of
 	// it costs a thousand quick round trips, and that spinning no longer pays
 	// is noticed without.
-	rest     = 16
-	restMost = 4e9
-	restSpin = 1e9
+	restTimes = 16
+	restMost  = 4e9
+	restSpin  = 1e9
 
 	// gapMost is the longest mean sleep of the worker, in ns, that makes a trial
 	// worth its price: the worker would have to spin through it. It contains the
@@ -148,7 +148,7 @@ func (p *pace) record(m *meter, arm uint32, took, now int64) {
 		m.cost[arm] += (took - m.cost[arm]) / 8
 		if arm == spinning && !m.better(spinning, m.cost[spinning]) {
 			m.fails = min(m.fails+1, 20)
-			p.rest(m, parking, now) // it no longer pays
+			p.settle(m, parking, now) // it no longer pays
 			return
 		}
 		if m.n < warm || now < m.next {
@@ -175,7 +175,7 @@ func (p *pace) record(m *meter, arm uint32, took, now int64) {
 	if m.better(tried, mean) {
 		m.fails = 0
 		m.length = now - m.began
-		p.rest(m, tried, now)
+		p.settle(m, tried, now)
 	} else {
 		p.end(m, now)
 	}
@@ -194,13 +194,13 @@ func (m *meter) better(arm uint32, mean int64) bool {
 func (p *pace) end(m *meter, now int64) {
 	m.length = now - m.began
 	m.fails = min(m.fails+1, 20)
-	p.rest(m, p.arm.Load()&spinning^spinning, now)
+	p.settle(m, p.arm.Load()&spinning^spinning, now)
 }
 
-// rest goes on with home until the next trial is due.
-func (p *pace) rest(m *meter, home uint32, now int64) {
+// settle goes on with home until the next trial is due.
+func (p *pace) settle(m *meter, home uint32, now int64) {
 	m.n = 0
-	pause := min(m.length, restMost) * rest // a trial may have been interrupted for days
+	pause := min(m.length, restMost) * restTimes // a trial may have been interrupted for days
 	if home == spinning {
 		pause = restSpin
 	}
@@ -235,7 +235,7 @@ func (p *pace) missed() {
 	}
 	if p.wait == Adaptive && !several() {
 		if m := p.measured(); m != nil {
-			p.rest(m, parking, prim.Now())
+			p.settle(m, parking, prim.Now())
 			m.mu.Unlock()
 		}
 	}

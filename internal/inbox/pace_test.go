@@ -12,7 +12,7 @@ func TestRestDoesNotOverflow(t *testing.T) {
 	for fails := range uint32(21) {
 		var p pace
 		m := &meter{fails: fails, length: int64(24 * time.Hour)}
-		p.rest(m, parking, 1)
+		p.settle(m, parking, 1)
 		require.EqualValues(t, 1+restMost, m.next, fails)
 	}
 }

@@ -75,7 +75,7 @@ func (q *Inbox) Recycle(t *Task) {
 		}
 		t.run = nil
 		t.Posted, t.Own, t.Counted, t.Sunk = false, false, false, false
-		q.pool.push(t, t)
+		q.pool.push(t)
 		return
 	}
 	w := t.waiter
@@ -100,7 +100,7 @@ func (q *Inbox) putBack(t *Task) {
 		q.pool.busy.Store(0)
 		return
 	}
-	q.pool.push(t, t)
+	q.pool.push(t)
 }
 
 // pop returns a free Task that nobody has waited for yet, maybe.
@@ -123,12 +123,12 @@ func (p *pool) pop() *Task {
 	return t
 }
 
-// push gives back a chain of free Tasks.
-func (p *pool) push(first, last *Task) {
+// push gives back a free Task.
+func (p *pool) push(t *Task) {
 	for {
 		top := p.back.Load()
-		last.next = top
-		if p.back.CompareAndSwap(top, first) {
+		t.next = top
+		if p.back.CompareAndSwap(top, t) {
 			return
 		}
 	}

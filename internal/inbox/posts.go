@@ -14,8 +14,8 @@ type batch struct {
 	fs []func()
 
 	// The worker's.
-	chunk int32 // how many of fs one run calls
-	kept  bool  // a call of it waits for closures that came later, and is not over
+	chunk  int32 // how many of fs one run calls
+	inCall bool  // a call of it waits for closures that came later, and is not over
 
 	// claimed is how many of fs have been claimed, by the worker one by one and
 	// by drop all at once; it may pass len(fs).
@@ -81,17 +81,11 @@ func (q *Inbox) Post(f func()) Verdict {
 		t = newBatch(&q.until)
 	}
 	did := q.push(t)
-	if did != refused {
+	if did != pushedRefused {
 		p.open, p.fs = t, append(t.fs, f)
 	}
 	p.mu.Unlock()
-	switch did {
-	case refused:
-		return Closed
-	case wake:
-		q.bell.Ring()
-	}
-	return Accepted
+	return q.answer(did)
 }
 
 func newBatch(until *prim.Count) *Task {
@@ -103,7 +97,7 @@ func newBatch(until *prim.Count) *Task {
 // pushSealed is push for a Task beside the batches: what is posted after it goes
 // to a batch behind it. In one step, or another poster's batch could come in
 // before t and the next post of t's sender join that.
-func (q *Inbox) pushSealed(t *Task) int {
+func (q *Inbox) pushSealed(t *Task) pushed {
 	q.posts.mu.Lock()
 	defer q.posts.mu.Unlock()
 	q.posts.seal()
@@ -112,12 +106,12 @@ func (q *Inbox) pushSealed(t *Task) int {
 
 // begin makes t the batch that runs. The worker calls it, under mu.
 func (q *Inbox) begin(t *Task) {
-	q.posts.close(t)
+	q.posts.sealIf(t)
 	q.running = t
 }
 
-// close ends the adding to t.
-func (p *posts) close(t *Task) {
+// sealIf ends the adding to t, if that is the open batch.
+func (p *posts) sealIf(t *Task) {
 	p.mu.Lock()
 	if p.open == t {
 		p.seal()
@@ -133,9 +127,9 @@ func (p *posts) seal() {
 	}
 }
 
-// rest returns the batch that runs if there is something left of it. The worker
+// unfinished returns the batch that runs if there is something left of it. The worker
 // calls it.
-func (q *Inbox) rest() *Task {
+func (q *Inbox) unfinished() *Task {
 	t := q.running
 	if t == nil || t.claimed.Load() >= int64(len(t.fs)) {
 		return nil
@@ -157,7 +151,7 @@ func (q *Inbox) finish() {
 		return
 	}
 	q.running = nil
-	if t.kept {
+	if t.inCall {
 		return
 	}
 	t.fs = t.fs[:0]
@@ -170,7 +164,7 @@ func (q *Inbox) finish() {
 // discard claims all of a batch that was taken out of the queue, and returns how
 // many closures that were.
 func (p *posts) discard(t *Task) int {
-	p.close(t)
+	p.sealIf(t)
 	return t.clear()
 }
 

@@ -25,7 +25,7 @@ func (q *Inbox) Put(t *Task, run func()) Verdict {
 			}
 		}
 	}
-	var did int
+	var did pushed
 	posted := t.Posted // later t may be another submitter's
 	switch {
 	case posted:
@@ -40,46 +40,57 @@ func (q *Inbox) Put(t *Task, run func()) Verdict {
 		did = q.push(t)
 	}
 	switch did {
-	case refused:
+	case pushedRefused:
 		q.uncount(t)
-		return Closed
-	case wake:
+	case pushedWake:
 		if !posted {
 			t.woke = true
 		}
+	}
+	return q.answer(did)
+}
+
+// pushed is what push and offer say.
+type pushed uint8
+
+const (
+	pushedDone    pushed = iota
+	pushedWake           // done, and the caller must ring: see answer
+	pushedRefused        // the Inbox is closed
+)
+
+// answer rings if p says so, and translates p for the submitter.
+func (q *Inbox) answer(p pushed) Verdict {
+	switch p {
+	case pushedRefused:
+		return Closed
+	case pushedWake:
 		q.bell.Ring()
 	}
 	return Accepted
 }
 
-// What push says.
-const (
-	done    = iota
-	wake    // done, and the caller must ring
-	refused // the Inbox is closed
-)
-
 // push puts t on head. If it succeeds t may be anyone's when push returns.
-func (q *Inbox) push(t *Task) int {
+func (q *Inbox) push(t *Task) pushed {
 	// The quick case without a look: that would fetch the line once more.
 	t.next = nil
 	if q.head.CompareAndSwap(nil, t) {
-		return done
+		return pushedDone
 	}
 	for {
 		switch h := q.head.Load(); h {
 		case closed:
 			t.next = nil
-			return refused
+			return pushedRefused
 		case asleep:
 			t.next = nil
 			if q.head.CompareAndSwap(asleep, t) {
-				return wake
+				return pushedWake
 			}
 		default:
 			t.next = h
 			if q.head.CompareAndSwap(h, t) {
-				return done
+				return pushedDone
 			}
 		}
 	}
@@ -102,17 +113,17 @@ func (q *Inbox) grab() (newest *Task, lane bool) {
 // accept appends what grab said. The caller holds mu.
 func (q *Inbox) accept(newest *Task, lane bool) {
 	if newest != nil {
-		q.take(newest)
+		q.enlist(newest)
 	}
 	if lane {
 		t := q.receive()
 		t.next = nil
-		q.take(t)
+		q.enlist(t)
 	}
 }
 
-// take appends a chain that came from head. The caller holds mu.
-func (q *Inbox) take(newest *Task) {
+// enlist appends a chain that came from head. The caller holds mu.
+func (q *Inbox) enlist(newest *Task) {
 	var older *Task // walked from the newest: turn it round
 	for t := newest; t != nil; {
 		next := t.next

@@ -107,7 +107,7 @@ func (q *Inbox) watch(after After) bool {
 	for from := int64(0); ; {
 		for range max(looks/pauses, 1) {
 			prim.Delay(pauses - 1)
-			if q.full() || q.head.Load() != nil {
+			if q.handed() || q.head.Load() != nil {
 				v.luck = min(v.luck+1, 4*stealPrice)
 				return true
 			}

@@ -50,7 +50,7 @@ func (q *Inbox) due() bool {
 // call will look at it again. Only the worker may call it.
 func (q *Inbox) Serve(s Service) (before Service) {
 	if s.Nested && q.running != nil {
-		q.running.kept = true
+		q.running.inCall = true
 	}
 	before = q.service
 	s.Single = s.Single || q.single
@@ -60,22 +60,23 @@ func (q *Inbox) Serve(s Service) (before Service) {
 
 // Next takes the oldest Task out, waiting until there is one. It returns nil and
 // end once the Inbox is closed and empty, and nil alone when the time has come
-// that WakeAt gave; with yields only if no Task is queued. after says how the last
-// Task ended, slept that the worker slept. Only the worker may call it.
-func (q *Inbox) Next(after After, yields bool) (t *Task, slept, end bool) {
+// that WakeAt gave. With tasksFirst a queued Task comes before a time that has come.
+// after says how the last Task ended, slept that the worker slept. Only the worker may
+// call it.
+func (q *Inbox) Next(after After, tasksFirst bool) (t *Task, slept, end bool) {
 	for {
 		var due bool
-		if t, due, end = q.Try(yields); t != nil || due || end {
+		if t, due, end = q.Try(tasksFirst); t != nil || due || end {
 			return t, slept, end
 		}
-		yields = false
+		tasksFirst = false
 		if q.due() || q.watch(after) {
 			continue
 		}
 		q.pool.shed()
 		from := q.pace.sleep(&q.vigil, after)
 		if until := q.until.Load(); q.doze(until) {
-			q.wait(until)
+			q.sleep(until)
 			q.pace.wake(&q.vigil, after, from)
 			slept, after = true, Seen
 		}
@@ -83,13 +84,13 @@ func (q *Inbox) Next(after After, yields bool) (t *Task, slept, end bool) {
 }
 
 // Try is Next that does not wait. due says that the time has come that WakeAt
-// gave. Only the worker may call it.
-func (q *Inbox) Try(yields bool) (t *Task, due, end bool) {
+// gave; with tasksFirst a queued Task comes before that. Only the worker may call it.
+func (q *Inbox) Try(tasksFirst bool) (t *Task, due, end bool) {
 	for {
-		if !yields && q.due() {
+		if !tasksFirst && q.due() {
 			return nil, true, false
 		}
-		if t = q.rest(); t != nil {
+		if t = q.unfinished(); t != nil {
 			return t, false, false
 		}
 		q.mu.Lock()
@@ -108,7 +109,7 @@ func (q *Inbox) Try(yields bool) (t *Task, due, end bool) {
 
 // Pending reports whether Try would find something. Only the worker may call it.
 func (q *Inbox) Pending() bool {
-	if q.due() || q.rest() != nil {
+	if q.due() || q.unfinished() != nil {
 		return true
 	}
 	q.mu.Lock()
@@ -135,9 +136,9 @@ func (q *Inbox) doze(until int64) bool {
 	return !q.offered() && q.until.Load() == until || !q.head.CompareAndSwap(asleep, nil)
 }
 
-// wait sleeps until the bell rings or until has come. Only the worker may call
+// sleep parks until the bell rings or until has come. Only the worker may call
 // it, after doze.
-func (q *Inbox) wait(until int64) {
+func (q *Inbox) sleep(until int64) {
 	if until == Never {
 		q.bell.Wait()
 	} else if !q.bell.WaitUntil(&q.alarm, until) && !q.head.CompareAndSwap(asleep, nil) {

@@ -176,7 +176,7 @@ func (w *worker) nested(p *patron) {
 	w.check()
 	outer, runs, guest, tolled := w.job, w.runs, w.guest, w.tolled
 	inTask := outer.kind != noJob
-	service := w.inbox.Serve(inbox.Service{Nested: inTask, Single: inTask || !p.waits})
+	service := w.inbox.Serve(inbox.Service{Nested: inTask, Single: inTask || !p.waits || w.extras.waker != nil})
 	w.job, w.guest = job{}, true
 	if w.extras.waker != nil {
 		w.awake.Store(true)

@@ -17,6 +17,7 @@ type courtesy struct {
 	seen prim.Count // when somebody last looked
 }
 
+// Measured as those of pace.go.
 const (
 	// slice is for how long others may have to wait. A yield beside goroutines that
 	// compute, or with more callers, may cost 20 ms: with a tenth of this, loaded

@@ -2,14 +2,15 @@
 // and the one that does it: a queue, the sleep of the worker, the wait of the
 // caller. All atomics, parking, spinning and reuse of the hand-off are here.
 //
-// Work comes in by one atomic exchange on the word head and without a lock; that
-// of a lone caller by one on a word of its own, see lane. The worker
-// takes over all that has come in, into a list under a lock that only it and the
-// rare calls use: Cancel, Drop and Close. That keeps three things simple which a
-// queue without any lock makes hard: a cancelled Task leaves the middle of the
-// queue at once, also behind a Task that never ends; accepting work and closing
-// are one decision; and a Task leaves in exactly one of three ways (Next,
-// Cancel, Drop).
+// A waiting caller's Task comes in by one compare-and-swap of head and without a
+// lock, a lone caller's closure by a store into a hand (lane), what nobody waits
+// for under the posters' own lock (posts). The worker takes over what has come in,
+// into a list under mu, which the rare calls use too: Cancel, Drop, Close, Gather,
+// Pending and the end of an offer to an Inbox that is closed meanwhile. That keeps
+// three things simple which a queue without any lock makes hard: a cancelled Task
+// leaves the middle of the queue at once, also behind a Task that never ends;
+// accepting work and closing are one decision; and a Task leaves in exactly one of
+// three ways: to the worker (Next, Try), Cancel, Drop.
 package inbox
 
 import "github.com/ste-go/ste/internal/prim"
@@ -17,36 +18,38 @@ import "github.com/ste-go/ste/internal/prim"
 // An Inbox is a queue of Tasks with many producers and one worker. Make it with
 // New.
 //
-// Its parts lie on cache lines of their own by who writes them: everyone, the
-// worker, the submitters.
+// Its parts lie on cache lines of their own by who writes them: hardly anyone,
+// everyone, the worker, the submitters.
 type Inbox struct {
 	limit  int64  // most counted Tasks queued at once, 0 for any; immutable
 	bubble uint32 // the synctest bubble it was made in, 0 for none; immutable
 	bell   prim.Bell
 	pace   pace
-	// counted is how many counted Tasks are queued. Put adds before it queues, and
-	// who takes a Task out subtracts after. Unused without a limit.
-	counted prim.Count
-	// lane is nil until there is a caller. Set once, by whoever has it first.
+	alarm  prim.Alarm // the worker's
+	// lane is nil until there is a caller. Set once, in lone, by the caller that
+	// holds pool.busy; read by everyone. Publishes the lane.
 	lane prim.Pointer[lane]
 
 	// head is the newest Task that has come in; next leads from there to the
 	// older ones. nil if none has, asleep if none has and the worker sleeps or is
 	// about to, closed for ever after Close.
 	//
-	//	nil, asleep or a Task -> a new Task   Put
+	//	nil, asleep or a Task -> a new Task   push (Put, Post)
 	//	nil -> asleep                         worker, in doze, under mu
 	//	asleep -> nil                         offer; WakeAt
-	//	asleep -> nil                         worker, in doze, under mu
+	//	asleep -> nil                         worker: doze under mu; sleep without,
+	//	                                      when its time has come
 	//	a Task -> nil                         grab, under mu
 	//	anything -> closed                    Close, under mu, once
 	//
-	// Put's exchange publishes the Task; whoever but the worker replaces asleep
+	// push's exchange publishes the Task; whoever but the worker replaces asleep
 	// rings the bell.
 	head  prim.Pointer[Task]
-	posts posts      // beside head, which each Post reads
-	alarm prim.Alarm // the worker's
-	_     [line - 56]byte
+	posts posts // beside head, which each Post reads
+	// counted is how many counted Tasks are queued. Put adds before it queues, and
+	// who takes a Task out subtracts after. Unused without a limit.
+	counted prim.Count
+	_       [line - 56]byte // the worker's line begins here; TestLayout
 
 	mu prim.Mutex
 	// Guarded by mu: what flush has taken over, oldest first.
@@ -55,11 +58,13 @@ type Inbox struct {
 	// The worker's own.
 	vigil   vigil
 	service Service
-	single  bool // from New
 	// running is the batch that the worker has come to. Written by the worker
 	// under mu; read by it and, under mu, by Drop.
 	running *Task
-	// free are empty batches or nil. Put there by the worker, taken by posters.
+	// free are empty batches or nil.
+	//
+	//	nil -> batch   finish, under mu, publishing its empty fs
+	//	batch -> nil   Post, under posts.mu
 	free [2]prim.Pointer[Task]
 	// until is when the worker has something to do though nothing comes in, on
 	// prim's clock. Written by WakeAt; read by the worker, again after it has
@@ -70,7 +75,8 @@ type Inbox struct {
 	courtesy courtesy
 }
 
-// line is the size of a cache line on the processors that matter.
+// line is the size of a cache line: 64 on amd64 and most arm64; on Apple's, 128, two
+// parts share a line: slower, not wrong.
 const line = 64
 
 // Marks of Inbox.head.
@@ -81,12 +87,12 @@ type Config struct {
 	Limit  int    // most counted Tasks queued at one time, 0 for any number
 	Bubble uint32 // the synctest bubble it is made in, 0 for none
 	Wait   Wait   // how the two sides wait for each other
-	Single bool   // as of a Service, always
+	Single bool   // of the Service it begins with
 }
 
 // New makes an Inbox.
 func New(c Config) *Inbox {
-	q := &Inbox{limit: int64(c.Limit), bubble: c.Bubble, single: c.Single, bell: prim.NewBell()}
+	q := &Inbox{limit: int64(c.Limit), bubble: c.Bubble, bell: prim.NewBell()}
 	q.service.Single = c.Single
 	if c.Bubble != 0 {
 		c.Wait = Park // a bubble's clock stands still while somebody spins

@@ -16,7 +16,7 @@ type lane struct {
 	// hands are used in turn. So a closure in the hand that was not used last has
 	// just come in, and one in the other was taken over before.
 	hands [2]hand
-	_     [line - 16]byte
+	_     [line - 16]byte // the Task's line begins here; TestLayout
 
 	task Task
 

@@ -11,7 +11,8 @@ const (
 	Spin                 // the worker never sleeps
 )
 
-// An arm is one of the two ways to wait, as the pace plays them.
+// An arm is one of the two ways to wait, as the pace plays them (the word is that of
+// multi-armed bandits).
 const (
 	parking  = 0
 	spinning = 1
@@ -20,6 +21,8 @@ const (
 	// one is not taken for the new arm's.
 )
 
+// The constants here, in vigil.go and in courtesy.go were measured on a 2-core x86-64
+// virtual machine, Go 1.26.
 const (
 	// warm is how many round trips are measured before the first trial.
 	warm = 8
@@ -30,11 +33,10 @@ const (
 	trialLen = 24
 	// early is how many must count before the trial may end early, as lost.
 	early = 4
-	// rest is how many times as long as it took a lost trial is followed by none.
-	// It doubles with each further loss, to restMost (ns) in the end. While
-	// spinning wins, parking is tried again after restSpin at first: a trial of
-	// it costs a thousand quick round trips, and that spinning no longer pays
-	// is noticed without.
+	// After a trial there is none for restTimes its length, twice that for each
+	// loss in a row, at most restMost (ns). While spinning wins, parking is tried
+	// again after restSpin (ns) at first: a trial of it costs a thousand quick round
+	// trips, and that spinning no longer pays is noticed without.
 	restTimes = 16
 	restMost  = 4e9
 	restSpin  = 1e9
@@ -52,9 +54,9 @@ const (
 type pace struct {
 	wait Wait // immutable
 
-	// arm is the way to wait in force. Written by whoever holds the meter's mu, or with
-	// Spin by the side that finds that the number of processors has changed. Read
-	// by both sides before each wait.
+	// arm is the way to wait in force. Written by whoever holds the meter's mu, or
+	// with Spin by the side that finds that the number of processors has changed.
+	// Read by both sides before each wait.
 	arm prim.Word
 
 	// gap is the smoothed length of the worker's sleeps, in ns. Written by the
@@ -143,7 +145,7 @@ func (p *pace) record(m *meter, arm uint32, took, now int64) {
 			m.cost[arm] = took
 		}
 		if arm == spinning {
-			took = min(took, 4*m.cost[parking]) // one bad moment is none too many
+			took = min(took, 4*m.cost[parking]) // one slow round trip must not end spinning
 		}
 		m.cost[arm] += (took - m.cost[arm]) / 8
 		if arm == spinning && !m.better(spinning, m.cost[spinning]) {
@@ -208,7 +210,7 @@ func (p *pace) settle(m *meter, home uint32, now int64) {
 	p.change(home)
 }
 
-// change puts another way to wait in force.
+// change puts another way to wait in force: it counts up and clears the two low bits.
 func (p *pace) change(arm uint32) {
 	p.arm.Store((p.arm.Load() | trial | spinning) + 1 | arm)
 }

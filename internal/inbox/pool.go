@@ -22,9 +22,9 @@ type pool struct {
 	// others is how many Tasks that are waited for are out beside the lane. Added
 	// to by Get, subtracted from by Recycle, read to see whether there is a crowd.
 	others prim.Word
-	// back is a chain of free Tasks on their way back. push adds one; get, under
-	// mu, and shed take the whole chain, so a Task never returns to the top while
-	// somebody is about to compare it.
+	// back is a chain of free Tasks on their way back. push adds one; pop, under mu,
+	// and shed take the whole chain. So only pushers compare, and to them it does
+	// not matter whether the top was away in between: they only link to it.
 	back prim.Pointer[Task]
 
 	mu prim.Mutex
@@ -103,7 +103,7 @@ func (q *Inbox) putBack(t *Task) {
 	q.pool.push(t)
 }
 
-// pop returns a free Task that nobody has waited for yet, maybe.
+// pop returns a free Task; it may or may not have a waiter.
 func (p *pool) pop() *Task {
 	p.mu.Lock()
 	if p.free == nil {
@@ -135,7 +135,8 @@ func (p *pool) push(t *Task) {
 }
 
 // shed leaves the free Tasks beyond keep to the garbage collector. The worker
-// calls it when it has nothing to do.
+// calls it when it has nothing to do. Tasks that are recycled after it fell asleep
+// stay until its next sleep, without their closures (T7).
 func (p *pool) shed() {
 	if p.back.Load() == nil || !p.mu.TryLock() {
 		return

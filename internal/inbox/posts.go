@@ -10,7 +10,7 @@ import "github.com/ste-go/ste/internal/prim"
 // cache line that travels to the worker and back, and was five times slower.
 type batch struct {
 	// fs are the closures; in posts while the batch is open. Then it belongs to
-	// the worker, and to drop from the first closure that drop claims.
+	// the worker, and to Drop from the first closure that Drop claims.
 	fs []func()
 
 	// The worker's.
@@ -18,12 +18,14 @@ type batch struct {
 	inCall bool  // a call of it waits for closures that came later, and is not over
 
 	// claimed is how many of fs have been claimed, by the worker one by one and
-	// by drop all at once; it may pass len(fs).
+	// by Drop all at once; it may pass len(fs). Whoever moves it past i owns fs[i].
+	// Back to 0 by finish, under mu.
 	claimed prim.Count
 
 	until *prim.Count // the Inbox's; immutable
 
-	_ [line - 48]byte // one batch is filled while another is run
+	// To the end of the line: one batch is filled while another is run; TestLayout.
+	_ [line - 48]byte
 }
 
 // Chunk is how many closures of a batch Next hands out as one Task, at most.
@@ -59,7 +61,8 @@ type posts struct {
 	fs   []func() // of open; here because all posters have this line anyway
 }
 
-// Post queues f for nobody.
+// Post queues f for nobody. It does not count: an Inbox with a limit must not be given
+// closures by Post; see Limited.
 func (q *Inbox) Post(f func()) Verdict {
 	p := &q.posts
 	p.mu.Lock()

@@ -204,7 +204,8 @@ func (q *Inbox) Gather() {
 func (q *Inbox) Cancel(t *Task) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if t.lane != nil || q.head.Load() != closed { // else nobody would run a late offer, see Gather
+	// Nobody would run a late offer to a closed Inbox, see Gather.
+	if t.lane != nil || q.head.Load() != closed {
 		q.flush()
 	}
 	if !t.queued {

@@ -31,16 +31,18 @@ type Task struct {
 	// the caller sleeps.
 	run func()
 
-	next, prev *Task // in head's chain and in the pool: next; in the list: both, guarded by Inbox.mu
+	// In head's chain and in the pool: next; in the list: both, guarded by Inbox.mu.
+	next, prev *Task
 
 	*waiter // nil if nobody has ever waited for this Task
 	*batch  // nil if this is one closure
 
 	lane *lane // whose Task this is, or nil; immutable
 
-	// state is how far the wait for this Task has come, unless that is in a hand. It is over when it equals want, which Get sets to another number each
-	// time.
+	// state is how far the wait for this Task has come, unless that is in a hand.
+	// It is over when it equals want, which Get sets to another number each time.
 	//
+	//	-> parked           Get, for a Task with a gate
 	//	pending -> parked   the waiter, before it sleeps
 	//	either -> want      Finish and Cancel: the closure has ended, was dropped
 	//	                    or was cancelled, whether or not the waiter noticed
@@ -48,10 +50,10 @@ type Task struct {
 	// Any number but want and parked is pending: so a Task is used again without
 	// touching state. Finish's exchange publishes how the Task ended and all that
 	// the closure did, and Finish signals a waiter that it finds parked. The
-	// waiter reads the word while it spins. The ring check reads it from before
-	// Put until the waiter's edge no longer names this Task.
+	// waiter reads the word while it spins. The ring check reads it after
+	// Put, under ring.mu, until the waiter's edge is removed.
 	state prim.Word
-	want  uint32 // written by get; read from then on
+	want  uint32 // written by Get; read from then on
 
 	Posted  bool // nobody waits inside Wait
 	Own     bool // the Thread's own, which nobody has asked for: Drop does not count it
@@ -116,7 +118,7 @@ func (t *Task) over() (sleeps bool) {
 	return t.state.Swap(t.want) == parked
 }
 
-// Weight is how many closures one Run may call.
+// Weight is how many closures one call of Func may call.
 func (t *Task) Weight() uint32 {
 	if t.batch != nil {
 		return uint32(t.chunk)

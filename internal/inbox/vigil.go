@@ -2,13 +2,14 @@ package inbox
 
 import "github.com/ste-go/ste/internal/prim"
 
+// Measured as those of pace.go.
 const (
 	// spinFor is how long either side spins before it sleeps, in ns.
 	spinFor = 100e3
 	// stealFor is how long the worker spins when it has just woken its caller.
 	// The caller then sits in the run queue of the worker's own processor until
 	// another one comes and steals it. Waking one that has gone idle takes
-	// 30 to 100 us here; a worker that sleeps before that makes it start over.
+	// 30 to 100 us; a worker that sleeps before that makes it start over.
 	// A trial has one attempt; after that each is paid for by stealPrice tasks
 	// that came in while the worker spun. A worker that cannot pay sleeps at once,
 	// so that its processor runs the caller.

@@ -53,7 +53,6 @@ func (q *Inbox) Serve(s Service) (before Service) {
 		q.running.inCall = true
 	}
 	before = q.service
-	s.Single = s.Single || q.single
 	q.service = s
 	return before
 }

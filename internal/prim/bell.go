@@ -4,27 +4,27 @@ package prim
 
 import "time"
 
-// A bell wakes the one goroutine that waits for it. One ring is remembered; who
+// A Bell wakes the one goroutine that waits for it. One ring is remembered; who
 // rings makes sure that there are never two.
 //
 // It is a channel because the Go scheduler runs a goroutine that a channel woke
 // next on the waker's own processor, before anything else that is queued there.
 // A system call to sleep in (a futex) wakes faster on an idle machine, but is
 // 10 to 1,000 times slower where a processor is missing, and blind to synctest.
-type bell struct{ c chan struct{} }
+type Bell struct{ c chan struct{} }
 
 // NewBell makes a Bell. In a synctest bubble it belongs to the bubble.
 func NewBell() Bell { return Bell{make(chan struct{}, 1)} }
 
 // Ring wakes the waiting goroutine, now or when it comes to wait.
-func (b bell) Ring() { b.c <- struct{}{} }
+func (b Bell) Ring() { b.c <- struct{}{} }
 
 // Wait parks until somebody rings.
-func (b bell) Wait() { <-b.c }
+func (b Bell) Wait() { <-b.c }
 
 // WaitOr parks until somebody rings or done is closed. It reports whether
 // somebody rang.
-func (b bell) WaitOr(done <-chan struct{}) bool {
+func (b Bell) WaitOr(done <-chan struct{}) bool {
 	select {
 	case <-b.c:
 		return true
@@ -33,13 +33,13 @@ func (b bell) WaitOr(done <-chan struct{}) bool {
 	}
 }
 
-// An alarm is a timer of the runtime's, used again. It belongs to the goroutine
-// that waits. The zero alarm is ready for use.
-type alarm struct{ t *time.Timer }
+// An Alarm is a timer of the runtime's, used again. It belongs to the goroutine
+// that waits. The zero Alarm is ready for use.
+type Alarm struct{ t *time.Timer }
 
 // WaitUntil parks until somebody rings or the clock has come to at. It reports
 // whether somebody rang.
-func (b bell) WaitUntil(a *Alarm, at int64) bool {
+func (b Bell) WaitUntil(a *Alarm, at int64) bool {
 	d := time.Duration(at - Now())
 	if a.t == nil {
 		a.t = time.NewTimer(d)
@@ -55,13 +55,13 @@ func (b bell) WaitUntil(a *Alarm, at int64) bool {
 	}
 }
 
-// A call is a function that the runtime calls at a time, on a goroutine of its own.
-// It belongs to one goroutine. The zero call is ready for use.
-type call struct{ t *time.Timer }
+// A Call is a function that the runtime calls at a time, on a goroutine of its own.
+// It belongs to one goroutine. The zero Call is ready for use.
+type Call struct{ t *time.Timer }
 
 // At lets f be called when the clock has come to at, and not at the time that was
 // said before. It is always the same f.
-func (c *call) At(at int64, f func()) {
+func (c *Call) At(at int64, f func()) {
 	d := time.Duration(at - Now())
 	if c.t == nil {
 		c.t = time.AfterFunc(d, f)
@@ -71,7 +71,7 @@ func (c *call) At(at int64, f func()) {
 }
 
 // Stop undoes At.
-func (c *call) Stop() {
+func (c *Call) Stop() {
 	if c.t != nil {
 		c.t.Stop()
 	}

@@ -24,12 +24,6 @@ type (
 	Pointer[T any] = atomic.Pointer[T]
 	// A Mutex guards what is off the hot path.
 	Mutex = sync.Mutex
-	// A Bell is where one goroutine parks.
-	Bell = bell
-	// An Alarm ends a wait at a time.
-	Alarm = alarm
-	// A Call is made at a time.
-	Call = call
 )
 
 var epoch = time.Now()

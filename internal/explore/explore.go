@@ -68,9 +68,6 @@ const (
 	tick = 1e6
 )
 
-// Active reports whether a run is in progress.
-func Active() bool { return active != nil }
-
 // Now is the run's clock, in ns.
 func Now() int64 {
 	if r := active; r != nil {
@@ -135,14 +132,6 @@ func Go(name string, f func()) {
 		defer r.end(g)
 		f()
 	}()
-}
-
-// Fail ends the run as failed. It does not return.
-func Fail(err error) {
-	if active == nil {
-		panic(err)
-	}
-	active.fail(err)
 }
 
 func (r *run) add(name string) *goroutine {

@@ -38,8 +38,9 @@ func (f *Failure) Error() string {
 	return b.String()
 }
 
-// All runs program in every order of steps with at most bound surprises, until one fails or the time is up (0 for none). It returns
-// how many runs there were and whether those were all.
+// All runs program in every order of steps with at most bound surprises, until one
+// fails or the time is up (0 for none). It returns how many runs there were and
+// whether those were all.
 func All(program Program, bound int, limit time.Duration) (runs int, all bool, failure *Failure) {
 	began := time.Now()
 	for s := (&search{bound: bound}); ; {

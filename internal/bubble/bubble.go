@@ -3,7 +3,8 @@
 //
 // Channels made inside a bubble must not be touched from outside it (the
 // runtime ends the process), so a Thread needs to know where its own channels
-// and those of its callers come from. Go has no public call for that.
+// and those of its callers come from. Go has no public call for that, so the package
+// reads the header of a stack dump. It can be deleted when Go has one.
 package bubble
 
 import (

@@ -40,9 +40,6 @@ func Collect(cond func() bool) bool {
 	return false
 }
 
-// Collected does to b what the garbage collector does when nobody holds it.
-func Collected[T any](b *Bound[T]) { b.core.Get().collected() }
-
 // TimersHeld is for how many timers a Thread has room.
 func TimersHeld(t *Thread) int {
 	c := t.core.Get()

@@ -2,7 +2,7 @@
 # All features at once under a random load, all promises checked all the time.
 #
 #   scripts/soak.sh 30m              half an hour
-#   scripts/soak.sh -race 30m        the same under the race detector
+#   scripts/soak.sh -race 30m        the same under the race detector, 3 minutes a process
 #   scripts/soak.sh -seed 42 30m     the load of an earlier run
 #
 # It tells every 3 seconds how it goes (every 30 if standard error is no terminal)

@@ -91,12 +91,10 @@ func raceText() string {
 	return ""
 }
 
-// pullEvery is which part of the tasks act in an iter.Pull. Go 1.26's race detector
-// never gives back what it keeps of a coroutine (coroexit does not call racegoend):
-// with one task in 8 that was 23 GiB in a quarter of an hour.
+// pullEvery is which part of the tasks act in an iter.Pull, see sliceMost.
 var pullEvery = func() int {
 	if raceText() != "" {
-		return 256
+		return 64
 	}
 	return 8
 }()

@@ -1,6 +1,6 @@
 //go:build ste_explore
 
-package ste_test
+package explored_test
 
 import (
 	"context"

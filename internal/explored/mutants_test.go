@@ -1,6 +1,6 @@
 //go:build ste_explore
 
-package ste_test
+package explored_test
 
 import (
 	"encoding/json"
@@ -130,6 +130,9 @@ var mutants = []mutant{
 	{"the close of a Local does not wait for the Threads", "localvalue.go",
 		"prim.Await(lv.done)\n", "",
 		"Local and Close/park", 2},
+	{"a call that is given up takes over what nobody will run", "internal/inbox/queue.go",
+		"if t.lane != nil || q.head.Load() != closed {", "if true {",
+		"close and one gives up/park", 2},
 	{"a batch is used again while a closure of it lets others in", "internal/inbox/posts.go",
 		"if t.inCall {\n\t\treturn\n\t}\n", "",
 		"RunPending in a batch/park", 1},
@@ -143,13 +146,13 @@ func TestMutants(t *testing.T) {
 	if *replayFlag != "" {
 		t.Skip("replaying")
 	}
-	root, err := os.Getwd()
+	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			text, err := os.ReadFile(m.file)
+			text, err := os.ReadFile(filepath.Join(root, m.file))
 			require.NoError(t, err)
 			require.Equal(t, 1, strings.Count(string(text), m.old), "the place of the mistake")
 			patched := filepath.Join(dir, filepath.Base(m.file))

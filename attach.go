@@ -173,7 +173,6 @@ func (w *worker) lends() bool {
 
 // nested serves for p, in the middle of a task or of a body.
 func (w *worker) nested(p *patron) {
-	w.check()
 	outer, runs, guest, tolled := w.job, w.runs, w.guest, w.tolled
 	inTask := outer.kind != noJob
 	service := w.inbox.Serve(inbox.Service{Nested: inTask, Single: inTask || !p.waits || w.extras.waker != nil})
@@ -261,7 +260,6 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 	_, compare := iter.Pull(func(func(struct{}) bool) {})
 	defer func() {
 		compare()
-		w.check()
 		w.awake.Store(true)
 		w.core.close()
 		w.session(func() {

@@ -2,6 +2,7 @@ package ste_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -161,4 +162,41 @@ func init() {
 	}
 	children["attached stray lock"] = stray(runtime.LockOSThread)
 	children["attached stray unlock"] = stray(runtime.UnlockOSThread)
+}
+
+// T1: an attached Thread leaves its host's locks alone, however many tasks it runs.
+func TestT1AttachedRunsMany(t *testing.T) {
+	if runtime.GOARCH == "wasm" {
+		t.Skip("no OS threads")
+	}
+	for _, locked := range []bool{false, true} {
+		if locked {
+			runtime.LockOSThread()
+		}
+		require.NoError(t, ste.Attach(func(th *ste.Thread) error {
+			for range 10 * ste.LockDepth {
+				require.NoError(t, th.Post(func() {}))
+			}
+			require.NoError(t, th.Post(func() { require.NoError(t, th.Close()) }))
+			return th.Run(context.Background())
+		}))
+		require.Equal(t, locked, lockedHere())
+	}
+	runtime.UnlockOSThread()
+	require.False(t, lockedHere())
+}
+
+// An error of the end of an attached Thread that Attach has returned is told nobody else
+// when the Thread is forgotten.
+func TestAttachedErrorIsToldOnce(t *testing.T) {
+	told := make(chan error, 1)
+	odd := errors.New("odd")
+	forgotten := make(chan struct{})
+	require.Equal(t, odd, ste.Attach(func(th *ste.Thread) error {
+		runtime.AddCleanup(th, func(c chan struct{}) { close(c) }, forgotten)
+		return nil
+	}, ste.WithTeardown(func() error { return odd }), ste.WithErrorHandler(func(err error) { told <- err })))
+	require.True(t, ste.Collect(func() bool { return isClosed(forgotten) }))
+	time.Sleep(10 * time.Millisecond)
+	require.Empty(t, told)
 }

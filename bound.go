@@ -38,7 +38,6 @@ type bound[T any] struct {
 	// Touched by the Thread only.
 	v      T
 	uses   int  // how many nested uses are running
-	leave  bool // close when the last of them has returned
 	estate estate
 
 	// closers counts the calls of Close that wait for the end. Added to by Close before
@@ -179,10 +178,8 @@ func (b *bound[T]) enter() bool {
 
 // exit ends it, however that was.
 func (b *bound[T]) exit() {
-	b.uses--
-	if b.uses == 0 && b.leave {
-		b.leave = false
-		b.finish(false, false)
+	if b.uses--; b.uses == 0 && b.closed.Load() {
+		b.finish(false, false) // closed inside a use
 	}
 }
 
@@ -242,7 +239,6 @@ func (b *bound[T]) closeUnheard() { _ = b.closeHere(false, true) }
 // that the caller hands the error on; settled is as for contain. On the Thread.
 func (b *bound[T]) closeHere(taken, settled bool) error {
 	if b.uses > 0 {
-		b.leave = true
 		b.closed.Store(true)
 		return nil
 	}

@@ -286,3 +286,17 @@ func TestB1BoundAtTheVeryEnd(t *testing.T) {
 	require.Equal(t, 1, h.closed)
 	together(t, func() { _ = b.Close() })
 }
+
+// Post says why the Thread has not taken the use.
+func TestBoundPostRefused(t *testing.T) {
+	th := start(t, ste.WithQueueLimit(1))
+	b, _ := bind(t, th)
+	hang := make(chan struct{})
+	require.NoError(t, th.Post(func() { <-hang }))
+	for th.Post(func() {}) == nil { // the first may be running by now
+	}
+	require.ErrorIs(t, b.Post(func(*handle) {}), ste.ErrQueueFull)
+	close(hang)
+	require.NoError(t, th.Close())
+	require.ErrorIs(t, b.Post(func(*handle) {}), ste.ErrClosed)
+}

@@ -24,16 +24,16 @@ func (c *core) coroutine(f func()) (returned bool) {
 			panic(v)
 		}
 	}()
-	first := c.id.tid.Load() == 0
+	tid := c.id.tid.Load()
+	first := tid == 0
 	mine := first || c.id.onGoroutine() || !here.Known
+	if !first {
+		c.worker.checkIs(tid) // who takes the identity takes the OS thread on which it is
+		defer c.worker.checkIs(tid)
+	}
 	if mine && !first {
-		tid := c.id.tid.Load()
-		c.worker.checkIs(tid) // what takes the identity takes it as it finds the OS thread
 		c.id.forget()
-		defer func() {
-			c.id.adopt()
-			c.worker.checkIs(tid)
-		}()
+		defer c.id.adopt()
 	}
 	// What this closure holds is held for the life of a Thread.
 	next, _ := iter.Pull(func(func(struct{}) bool) {

@@ -55,3 +55,21 @@ func SettleHere(tag Tag, f func()) {
 	defer byOSThread.drop(osthread.Self())
 	f()
 }
+
+// Waiting is how many Waits will take f's result.
+func Waiting[T any](f *Future[T]) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.waiting
+}
+
+// Unclaimed is how many panics of Futures t remembers.
+func Unclaimed(t *Thread) int {
+	c := t.core.Get()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.seldom().unclaimed)
+}
+
+// Slot is the number of l's slot in each Thread's table.
+func Slot[T any](l *Local[T]) int { return l.core.Get().slot }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -362,4 +363,73 @@ func TestT16Locals(t *testing.T) {
 	wg.Wait()
 	require.EqualValues(t, 4, closed.Load())
 	require.NoError(t, other.Close())
+}
+
+// T7: a Local that is closed gives its slot back, once: with its last value, or at once
+// if it has none, or when it is forgotten.
+func TestT7LocalSlots(t *testing.T) {
+	th := start(t)
+	first := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
+	slot := ste.Slot(first)
+	for range 3 {
+		require.NoError(t, first.Close())
+		require.NoError(t, first.Close())
+		var locals []*ste.Local[int]
+		opened := 0
+		for i := range 3 {
+			locals = append(locals, ste.NewLocal(func() (int, error) { opened++; return i, nil }, nil))
+		}
+		require.Equal(t, slot, ste.Slot(locals[0]), "given back")
+		require.NotEqual(t, slot, ste.Slot(locals[1]), "and not twice")
+		for range 2 {
+			for i, l := range locals {
+				require.NoError(t, th.Submit(func() { require.Equal(t, i, *l.Get()) }))
+			}
+		}
+		require.Equal(t, 3, opened)
+		require.NoError(t, locals[1].Close())
+		require.NoError(t, locals[2].Close())
+		first = locals[0] // this time it has a value
+	}
+	require.NoError(t, first.Close())
+	func() { ste.NewLocal(func() (int, error) { return 1, nil }, nil) }() // forgotten, without a value
+	require.True(t, ste.Collect(func() bool {
+		l := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
+		defer l.Close()
+		return ste.Slot(l) == slot
+	}))
+}
+
+// Values may end in any order: the rest is still found, by Each and by Close.
+func TestLocalEndsInAnyOrder(t *testing.T) {
+	const n = 4
+	for round := range max(rounds(100), 60) {
+		closed := 0
+		l := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { closed++; return nil })
+		ths := startN(t, n)
+		for _, th := range ths {
+			require.NoError(t, th.Submit(func() { l.Get() }))
+		}
+		order := rand.Perm(n)
+		for left := n; left > round%n; left-- {
+			seen := 0
+			require.NoError(t, l.Each(context.Background(), func(ste.Tag, *int) error { seen++; return nil }))
+			require.Equal(t, left, seen)
+			th := ths[order[left-1]]
+			if round%2 == 0 {
+				require.NoError(t, th.Close())
+			} else {
+				require.NoError(t, th.Submit(func() { _, ok := l.Take(); require.True(t, ok) }))
+			}
+		}
+		require.NoError(t, l.Close())
+		if round%2 == 0 {
+			require.Equal(t, n, closed)
+		} else {
+			require.Equal(t, round%n, closed)
+		}
+		for _, th := range ths {
+			require.NoError(t, th.Close())
+		}
+	}
 }

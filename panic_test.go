@@ -341,3 +341,76 @@ type oddErr struct {
 }
 
 func (c oddErr) Err() error { c.fail(); return nil }
+
+// T8: a panic for which a Wait is waiting is that one's, also if the Thread ends before
+// the waiter gets to run.
+func TestT8WaiterOfAClosingThread(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for range max(rounds(100), 50) {
+		told := make(chan error, 1)
+		th, err := ste.New(ste.WithErrorHandler(func(err error) { told <- err }))
+		require.NoError(t, err)
+		goOn, waits := make(chan struct{}), make(chan any)
+		fu, err := ste.Async(th, func() (int, error) {
+			<-goOn
+			th.Close()
+			panic("heard")
+		})
+		require.NoError(t, err)
+		go func() {
+			defer func() { waits <- recover() }()
+			fu.Wait(context.Background())
+		}()
+		for ste.Waiting(fu) == 0 {
+			runtime.Gosched()
+		}
+		close(goOn)
+		var pe *ste.PanicError
+		require.ErrorAs(t, (<-waits).(error), &pe)
+		<-th.Done()
+		require.Empty(t, told)
+	}
+}
+
+// T7, T8: a panic that a late Wait takes is nobody else's any more, and not kept. Nor is
+// one that is told because its Future was forgotten.
+func TestT8LateWait(t *testing.T) {
+	told := make(chan error, 1)
+	th := start(t, ste.WithErrorHandler(func(err error) { told <- err }))
+	boom := func() (int, error) { panic("late") }
+	fu, err := ste.Async(th, boom)
+	require.NoError(t, err)
+	<-fu.Done()
+	require.Equal(t, 1, ste.Unclaimed(th))
+	for range 2 {
+		require.Panics(t, func() { fu.Wait(context.Background()) })
+		require.Zero(t, ste.Unclaimed(th))
+	}
+	require.Empty(t, told)
+	runtime.KeepAlive(fu)
+	fu, err = ste.Async(th, boom)
+	require.NoError(t, err)
+	<-fu.Done()
+	fu = nil
+	require.True(t, ste.Collect(func() bool { return len(told) == 1 }))
+	require.NoError(t, th.Submit(func() {}))
+	require.Zero(t, ste.Unclaimed(th))
+}
+
+// T7: a Future that is kept after its end keeps nothing of its closure.
+func TestT7FutureForgetsItsClosure(t *testing.T) {
+	th := start(t)
+	freed := make(chan struct{})
+	fu := func() *ste.Future[int] {
+		big := new([1 << 16]byte)
+		runtime.AddCleanup(big, func(c chan struct{}) { close(c) }, freed)
+		fu, err := ste.Async(th, func() (int, error) { return int(big[0]), nil })
+		require.NoError(t, err)
+		return fu
+	}()
+	_, err := fu.Wait(context.Background())
+	require.NoError(t, err)
+	require.NoError(t, th.Submit(func() {})) // the Thread has done with it
+	require.True(t, ste.Collect(func() bool { return isClosed(freed) }))
+	runtime.KeepAlive(fu)
+}

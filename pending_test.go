@@ -3,13 +3,16 @@ package ste_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/osthread"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -337,5 +340,85 @@ func TestRunPendingDuringShutdown(t *testing.T) {
 		together(t, cancel, func() { th.Shutdown(ctx) })
 		await(t, th.Done())
 		require.LessOrEqual(t, ran, 40)
+	}
+}
+
+// Timers that are due come before queued tasks in a RunPending too, also in one that a
+// tick calls.
+func TestRunPendingInATickBeginsWithTimers(t *testing.T) {
+	inBubble(t, func(t *testing.T, th *ste.Thread) {
+		var order []string
+		_, err := th.AfterFunc(time.Second, func() {
+			require.NoError(t, th.Post(func() { order = append(order, "task") }))
+			_, err := th.AfterFunc(0, func() { order = append(order, "timer") })
+			require.NoError(t, err)
+			require.Equal(t, 2, th.RunPending())
+		})
+		require.NoError(t, err)
+		time.Sleep(2 * time.Second)
+		require.NoError(t, th.Submit(func() { require.Equal(t, []string{"timer", "task"}, order) }))
+	})
+}
+
+// A Run that has ended leaves no goroutine that waits for its ctx.
+func TestRunLeavesNoGoroutine(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	before := runtime.NumGoroutine()
+	for range 100 {
+		require.NoError(t, ste.Attach(func(th *ste.Thread) error {
+			require.NoError(t, th.Post(func() { require.NoError(t, th.Close()) }))
+			return th.Run(ctx)
+		}))
+	}
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+20 }, 10*time.Second, time.Millisecond)
+}
+
+// Run says nil only if all is done: a ctx that ends while a closed Thread still has work
+// is what it says.
+func TestRunClosedButNotDone(t *testing.T) {
+	odd := errors.New("enough")
+	require.NoError(t, ste.Attach(func(th *ste.Thread) error {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		require.NoError(t, th.Post(func() {
+			require.NoError(t, th.Post(func() {}))
+			require.NoError(t, th.Close())
+			cancel(odd)
+		}))
+		require.Equal(t, odd, th.Run(ctx))
+		require.NoError(t, th.Run(context.Background()))
+		return nil
+	}))
+}
+
+// T1: after a RunPending the Thread looks after its lock count again.
+func TestT1StrayLocksAfterRunPending(t *testing.T) {
+	out, code := runChild(t, "stray locks after RunPending")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "survived")
+}
+
+func init() {
+	children["stray locks after RunPending"] = func() {
+		for _, stray := range []func(){func() { strayLocks(2) }, func() { strayUnlocks(2) }} {
+			th, err := ste.New()
+			orDie(err)
+			tids := map[uint64]bool{}
+			orDie(th.Submit(func() {
+				orDie(th.Post(func() {}))
+				if th.RunPending() != 1 {
+					os.Exit(1)
+				}
+			}))
+			for range 20 * ste.LockDepth {
+				orDie(th.Submit(func() { tids[osthread.ID()] = true; stray() }))
+			}
+			orDie(th.Close())
+			if len(tids) != 1 {
+				fmt.Println("failed: moved")
+				os.Exit(1)
+			}
+		}
+		fmt.Println("survived")
 	}
 }

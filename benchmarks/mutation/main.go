@@ -2,12 +2,13 @@
 // many of them its tests notice:
 //
 //	go -C benchmarks run ./mutation            the root package, some 40 minutes
-//	go -C benchmarks run ./mutation -file timer.go
+//	go -C benchmarks run ./mutation -only '^timer.go:'
 //
 // A mistake is a condition turned round, a statement left out, a limit moved by one,
 // a sign changed or an error forgotten. Functions without preemption points
 // (go:nosplit) are left alone. For each mistake the tests run that come to where it
-// is, the quick ones first. docs/reliability.md has the result.
+// is, the quick ones first; what lives is then tried with the exploration of
+// interleavings. docs/reliability.md has the result.
 package main
 
 import (
@@ -25,18 +26,19 @@ import (
 
 func main() {
 	dir := flag.String("dir", "..", "the package's `folder`")
-	file := flag.String("file", "", "only mutants in files whose name matches this `regexp`")
+	only := flag.String("only", "", "only mutants whose line in -list matches this `regexp`")
 	skip := flag.String("skip", "^TestPolicy|^Fuzz", "leave out tests whose name matches this `regexp`")
 	procs := flag.Int("procs", runtime.NumCPU(), "how many at a time")
 	full := flag.Bool("full", false, "run the tests that find nothing once more without -short")
+	explored := flag.String("explored", "../internal/explored", "the `folder` of the exploration's tests, tried last; \"\" for none")
 	list := flag.Bool("list", false, "print the mutants, and run nothing")
 	flag.Parse()
 	if flag.NArg() > 0 || *procs < 1 {
 		fail(fmt.Errorf("-procs must be positive, and there are no arguments; see -help"))
 	}
-	files, err := regexp.Compile(*file)
+	wanted, err := regexp.Compile(*only)
 	if err != nil {
-		fail(fmt.Errorf("-file: %w", err))
+		fail(fmt.Errorf("-only: %w", err))
 	}
 	skips, err := regexp.Compile(*skip)
 	if err != nil {
@@ -49,14 +51,14 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	mutants := slices.DeleteFunc(g.mutants, func(m *mutant) bool { return !files.MatchString(m.file) })
+	mutants := slices.DeleteFunc(g.mutants, func(m *mutant) bool { return !wanted.MatchString(m.String()) })
 	if *list {
 		for _, m := range mutants {
 			fmt.Println(m)
 		}
 		return
 	}
-	t, err := build(*dir, g.pkg.Name, sources)
+	t, err := build(*dir, *explored, g.pkg.Name, sources)
 	if err != nil {
 		fail(err)
 	}
@@ -99,16 +101,20 @@ func main() {
 }
 
 func (m *mutant) String() string {
-	return fmt.Sprintf("%s:%d: %s: %s", m.file, m.line, m.what, m.how)
+	s := fmt.Sprintf("%s:%d: %s", m.file, m.line, m.what)
+	if m.how != "" {
+		s += ": " + m.how
+	}
+	return s
 }
 
 func (m *mutant) killed() bool { return strings.HasPrefix(m.how, "killed") }
 
 // report prints a line for each file and the mutants that live.
 func report(mutants []*mutant) {
-	fmt.Println("| file | mutants | killed | of these by a hang | alive |\n|---|---|---|---|---|")
+	fmt.Println("| file | mutants | killed | of these by a hang | only by the exploration | alive |\n|---|---|---|---|---|---|")
 	line := func(name string, of func(m *mutant) bool) {
-		var all, killed, hung int
+		var all, killed, hung, explored int
 		for _, m := range mutants {
 			if m.how == "" || !of(m) { // not tried
 				continue
@@ -117,12 +123,15 @@ func report(mutants []*mutant) {
 			if m.killed() {
 				killed++
 			}
-			if m.how == hangs {
+			switch m.how {
+			case hangs:
 				hung++
+			case byExploring:
+				explored++
 			}
 		}
 		if all > 0 {
-			fmt.Printf("| %s | %d | %d (%.1f %%) | %d | %d |\n", name, all, killed, 100*float64(killed)/float64(all), hung, all-killed)
+			fmt.Printf("| %s | %d | %d (%.1f %%) | %d | %d | %d |\n", name, all, killed, 100*float64(killed)/float64(all), hung, explored, all-killed)
 		}
 	}
 	var names []string

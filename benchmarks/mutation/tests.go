@@ -18,17 +18,21 @@ import (
 // tests are a package's tests, built with all its mutants.
 type tests struct {
 	dir, tmp, binary string
+	explored         string                   // the binary of the exploration; may be ""
 	took             map[string]time.Duration // by test, with -short
 	come             map[int][]string         // the tests that come to a mutant, quickest first
 }
 
-const hangs = "killed: the tests hang"
+const (
+	hangs       = "killed: the tests hang"
+	byExploring = "killed by the exploration"
+)
 
 // patience is how long a test may take beyond four times what it took alone.
 const patience = 8 * time.Second
 
 // build builds the tests of the package with the sources in place of its own.
-func build(dir, name string, sources map[string]string) (*tests, error) {
+func build(dir, explored, name string, sources map[string]string) (*tests, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -53,12 +57,19 @@ func build(dir, name string, sources map[string]string) (*tests, error) {
 	if err := os.WriteFile(filepath.Join(tmp, "overlay.json"), overlay, 0o666); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("go", "test", "-overlay", filepath.Join(tmp, "overlay.json"), "-c", "-o", t.binary, ".")
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, out)
+	compile := func(dir, binary string, args ...string) error {
+		cmd := exec.Command("go", append([]string{"test", "-overlay", filepath.Join(tmp, "overlay.json"), "-vet", "off", "-c", "-o", binary}, args...)...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOWORK=off")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w\n%s", err, out)
+		}
+		return nil
 	}
-	return t, nil
+	if err := compile(dir, t.binary); err != nil || explored == "" {
+		return t, err
+	}
+	t.explored = filepath.Join(tmp, "explored.test")
+	return t, compile(explored, t.explored, "-tags", "ste_explore")
 }
 
 // command prepares the tests with env and args.
@@ -107,12 +118,9 @@ func (t *tests) survey(ctx context.Context, skip *regexp.Regexp) error {
 }
 
 // try runs the tests that come to m, the quick ones by themselves first, if full then
-// all of them at full length in the end, and says how m fared.
+// all of them at full length, in the end the exploration, and says how m fared.
 func (t *tests) try(ctx context.Context, m *mutant, full bool) string {
 	names := t.come[m.n]
-	if len(names) == 0 {
-		return "no test comes here"
-	}
 	quick, sum := 0, time.Duration(0)
 	for quick < len(names) && sum < 2*time.Second {
 		sum += t.took[names[quick]]
@@ -135,22 +143,41 @@ func (t *tests) try(ctx context.Context, m *mutant, full bool) string {
 		for _, name := range run.names {
 			limit += run.slow * t.took[name]
 		}
-		limited, cancel := context.WithTimeout(ctx, limit+10*time.Second)
-		out, err := t.command(limited, fmt.Sprint("STE_MUTANT=", m.n), fmt.Sprint("-test.short=", run.short), "-test.failfast",
-			"-test.timeout", limit.String(), "-test.run", "^("+strings.Join(run.names, "|")+")$").CombinedOutput()
-		late := limited.Err() != nil
-		cancel()
-		var exit *exec.ExitError
-		switch {
-		case ctx.Err() != nil:
-			return ""
-		case late || bytes.Contains(out, []byte("panic: test timed out")):
-			return hangs
-		case errors.As(err, &exit):
-			return "killed"
-		case err != nil:
-			return err.Error()
+		how := t.run(ctx, m, t.binary, limit, fmt.Sprint("-test.short=", run.short), "-test.failfast",
+			"-test.run", "^("+strings.Join(run.names, "|")+")$")
+		if how != "" || ctx.Err() != nil {
+			return how
 		}
 	}
+	if t.explored != "" {
+		how := t.run(ctx, m, t.explored, 5*time.Minute, "-test.run", "^TestExplore$", "-test.failfast", "-bound", "1", "-draws", "300")
+		if how != "" {
+			return byExploring
+		}
+	}
+	if len(names) == 0 {
+		return "no test comes here"
+	}
 	return "alive"
+}
+
+// run runs some tests with m and says how they killed it, or "".
+func (t *tests) run(ctx context.Context, m *mutant, binary string, limit time.Duration, args ...string) string {
+	limited, cancel := context.WithTimeout(ctx, limit+10*time.Second)
+	defer cancel()
+	cmd := t.command(limited, fmt.Sprint("STE_MUTANT=", m.n), append(args, "-test.timeout", limit.String())...)
+	cmd.Path, cmd.Args[0] = binary, binary
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return ""
+	case limited.Err() != nil || bytes.Contains(out, []byte("panic: test timed out")):
+		return hangs
+	case errors.As(err, &exit):
+		return "killed"
+	case err != nil:
+		return err.Error()
+	}
+	return ""
 }

@@ -89,7 +89,7 @@ var mutants = []mutant{
 		"t.Finish(Dropped, err) // t is its waiter's now\n", "",
 		"shutdown/park", 1},
 	{"a Bound in use is closed at once", "bound.go",
-		"if b.uses > 0 {\n\t\tb.leave = true", "if false {\n\t\tb.leave = true",
+		"if b.uses > 0 {\n\t\tb.closed.Store(true)", "if false {\n\t\tb.closed.Store(true)",
 		"Bound closed in use/park", 1},
 	{"a Bound's end is told before its close", "bound.go",
 		"b.err = c.contain(", "b.over.Store(true)\n\tb.err = c.contain(",

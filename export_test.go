@@ -58,9 +58,10 @@ func SettleHere(tag Tag, f func()) {
 
 // Waiting is how many Waits will take f's result.
 func Waiting[T any](f *Future[T]) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.waiting
+	c := f.core.Get()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.waiting
 }
 
 // Unclaimed is how many panics of Futures t remembers.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ste-go/ste/internal/bubble"
 	"github.com/ste-go/ste/internal/inbox"
+	"github.com/ste-go/ste/internal/opaque"
 	"github.com/ste-go/ste/internal/prim"
 )
 
@@ -17,6 +18,11 @@ import (
 // not keep its Thread alive.
 type Future[T any] struct {
 	_    noCopy
+	core opaque.Ref[future[T]]
+}
+
+// A future is a Future where nobody can look into it: a Thread writes here.
+type future[T any] struct {
 	core *core
 	f    func() (T, error) // nil once it has ended
 	// done is closed when the task has ended or was dropped.
@@ -28,7 +34,9 @@ type Future[T any] struct {
 	// check, by Wait, and by leave under mu.
 	over prim.Flag
 
-	// Written before over is set, read after it.
+	// Written before over is set, read after it. Finish decides under mu whether
+	// somebody waits: a Wait that has counted itself before that takes the panic, and
+	// else it is lost, until one comes.
 	v    T
 	err  error // what f returned, or a *PanicError, or why f never ran
 	how  inbox.End
@@ -57,13 +65,13 @@ func Async[T any](t *Thread, f func() (T, error)) (*Future[T], error) {
 	if f == nil {
 		panic(nilArgument("Async", "func"))
 	}
-	fu := &Future[T]{core: c, f: f, done: make(chan struct{})}
+	fu := &future[T]{core: c, f: f, done: make(chan struct{})}
 	if !c.inbox.Bubbled() && bubble.Here() {
 		gate := new(prim.Mutex)
 		gate.Lock()
 		fu.gate = gate
 	}
-	if err := c.post(fu.run, (*result[T])(fu)); err != nil {
+	if err := c.post(fu.run, fu); err != nil {
 		return nil, err
 	}
 	if fu.gate != nil {
@@ -73,18 +81,14 @@ func Async[T any](t *Thread, f func() (T, error)) (*Future[T], error) {
 		})
 	}
 	runtime.KeepAlive(t)
-	return fu, nil
+	return &Future[T]{core: opaque.To(fu)}, nil
 }
 
 // run is the task.
-func (f *Future[T]) run() { f.v, f.err = f.f() }
-
-// A result is a Future as the inbox and the ring check see it, with methods that
-// are none of its users' business.
-type result[T any] Future[T]
+func (f *future[T]) run() { f.v, f.err = f.f() }
 
 // Finish takes the end of the task, on the Thread or where it is dropped.
-func (f *result[T]) Finish(end inbox.End, err error) {
+func (f *future[T]) Finish(end inbox.End, err error) {
 	f.f = nil
 	f.how = end
 	if end != inbox.Returned {
@@ -97,7 +101,7 @@ func (f *result[T]) Finish(end inbox.End, err error) {
 	f.over.Store(true)
 	f.mu.Unlock()
 	if f.lost != nil && !f.core.inbox.Bubbled() && !prim.Exploring {
-		runtime.AddCleanup((*Future[T])(f), f.core.collected, f.lost)
+		runtime.AddCleanup(f, f.core.collected, f.lost)
 	}
 	if f.gate != nil {
 		f.gate.Unlock()
@@ -107,12 +111,11 @@ func (f *result[T]) Finish(end inbox.End, err error) {
 }
 
 // Over reports whether a wait for the Future has ended.
-func (f *result[T]) Over() bool { return f.over.Load() }
+func (f *future[T]) Over() bool { return f.over.Load() }
 
 // Done returns a channel that is closed once the task has ended or was dropped.
 func (f *Future[T]) Done() <-chan struct{} {
-	f.must("Done")
-	return f.done
+	return f.must("Done").done
 }
 
 // Wait waits for the task and returns what it returned. If the task panicked,
@@ -124,21 +127,25 @@ func (f *Future[T]) Done() <-chan struct{} {
 // Thread, Wait returns an error that wraps ErrDeadlock if the wait would close a ring
 // of Threads; waiting on a Thread for an unfinished Future of its own is a ring of one.
 func (f *Future[T]) Wait(ctx context.Context) (T, error) {
-	f.must("Wait")
+	c := f.must("Wait")
 	if ctx == nil {
 		panic(nilArgument("Wait", "context"))
 	}
+	return c.wait(ctx)
+}
+
+func (f *future[T]) wait(ctx context.Context) (T, error) {
 	if f.over.Load() {
 		return f.take()
 	}
-	ended, gone := ctx.Done(), ctx.Err() != nil // user code: nothing is noted yet
+	ended, gone := ctx.Done(), ctx.Err() != nil // user code, before anything is noted
 	f.mu.Lock()
 	f.waiting++
 	f.mu.Unlock()
-	var ring error
+	var refused error
 	if !gone { // else there is no wait, so no ring
 		from := currentIdentity()
-		if ring = enterWait(from, f.core.id, (*result[T])(f)); ring == nil {
+		if refused = enterWait(from, f.core.id, f); refused == nil {
 			defer leaveWait(from)
 			if prim.AwaitEither(f.done, ended) {
 				return f.take()
@@ -149,15 +156,15 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 		return f.take()
 	}
 	var zero T
-	if ring != nil {
-		return zero, ring
+	if refused != nil {
+		return zero, refused
 	}
 	return zero, cause(ctx)
 }
 
 // leave ends a Wait that gives up, and reports whether the Future has finished
 // meanwhile: then the result is the Wait's to take.
-func (f *Future[T]) leave() (over bool) {
+func (f *future[T]) leave() (over bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if over = f.over.Load(); !over {
@@ -167,7 +174,7 @@ func (f *Future[T]) leave() (over bool) {
 }
 
 // take returns the result of a finished Future as Wait does.
-func (f *Future[T]) take() (T, error) {
+func (f *future[T]) take() (T, error) {
 	if f.lost != nil && f.lost.taken.CompareAndSwap(false, true) {
 		f.core.claimed(f.lost)
 	}
@@ -178,13 +185,16 @@ func (f *Future[T]) take() (T, error) {
 	return zero, raise(f.how, f.err)
 }
 
-func (f *Future[T]) must(call string) {
+// must returns the future, or panics for a nil or zero Future (T8).
+func (f *Future[T]) must(call string) *future[T] {
 	if f == nil {
 		panic("ste: " + call + " of a nil Future; did Async return an error?")
 	}
-	if f.core == nil {
+	c := f.core.Get()
+	if c == nil {
 		panic("ste: " + call + " of a zero Future; make Futures with Async")
 	}
+	return c
 }
 
 // lose remembers a panic until a Wait takes it. The Thread calls it.

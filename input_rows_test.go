@@ -2,35 +2,18 @@ package ste_test
 
 import (
 	"context"
-	"go/ast"
 	"go/doc"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ste-go/ste"
-	"github.com/stretchr/testify/require"
 )
 
 // exportedCalls lists the package's exported functions and methods.
 func exportedCalls(t *testing.T) (names []string) {
-	fset := token.NewFileSet()
-	var files []*ast.File
-	sources, err := filepath.Glob("*.go")
-	require.NoError(t, err)
-	for _, name := range sources {
-		if !strings.HasSuffix(name, "_test.go") {
-			file, err := parser.ParseFile(fset, name, nil, 0)
-			require.NoError(t, err)
-			files = append(files, file)
-		}
-	}
-	pkg, err := doc.NewFromFiles(fset, files, "github.com/ste-go/ste")
-	require.NoError(t, err)
+	_, pkg := packageDoc(t)
 	add := func(of string, list []*doc.Func) {
 		for _, f := range list {
 			names = append(names, of+f.Name)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"runtime"
 	"testing"
 
@@ -413,4 +414,26 @@ func TestT7FutureForgetsItsClosure(t *testing.T) {
 	require.NoError(t, th.Submit(func() {})) // the Thread has done with it
 	require.True(t, ste.Collect(func() bool { return isClosed(freed) }))
 	runtime.KeepAlive(fu)
+}
+
+// T5: a Future may be printed while its task runs: nothing of the Thread's shows.
+func TestT5FutureIsPrinted(t *testing.T) {
+	th := start(t)
+	stop := make(chan struct{})
+	var fus []*ste.Future[[]int]
+	for range 100 {
+		fu, err := ste.Async(th, func() ([]int, error) { return []int{42, 4711}, nil })
+		require.NoError(t, err)
+		fus = append(fus, fu)
+	}
+	go func() {
+		defer close(stop)
+		th.Submit(func() {})
+	}()
+	for !isClosed(stop) {
+		for _, fu := range fus {
+			require.NotContains(t, fmt.Sprintf("%+v %#v", fu, fu), "4711")
+			reflect.DeepEqual(fu, fus[0])
+		}
+	}
 }

@@ -98,9 +98,8 @@ func TestPolicyAPI(t *testing.T) {
 	require.LessOrEqual(t, names, 45)
 }
 
-// exportedAPI lists the package's exported declarations without their bodies and
-// comments, and counts the top-level names.
-func exportedAPI(t *testing.T) (api string, names int) {
+// packageDoc is the documentation of what users get.
+func packageDoc(t *testing.T) (*token.FileSet, *doc.Package) {
 	fset := token.NewFileSet()
 	var files []*ast.File
 	sources, err := filepath.Glob("*.go")
@@ -116,6 +115,13 @@ func exportedAPI(t *testing.T) (api string, names int) {
 	}
 	pkg, err := doc.NewFromFiles(fset, files, "github.com/ste-go/ste")
 	require.NoError(t, err)
+	return fset, pkg
+}
+
+// exportedAPI lists the package's exported declarations without their bodies and
+// comments, and counts the top-level names.
+func exportedAPI(t *testing.T) (api string, names int) {
+	fset, pkg := packageDoc(t)
 	var out bytes.Buffer
 	show := func(node any) {
 		require.NoError(t, printer.Fprint(&out, fset, node))

@@ -384,3 +384,38 @@ func TestT14Wrapper(t *testing.T) {
 	}()
 	require.True(t, ste.Collect(func() bool { return isClosed(done) }))
 }
+
+// T13: an error that New has returned is told nobody else when the Thread, of which
+// nobody ever had a handle, is collected.
+func TestT13FailedInitIsToldOnce(t *testing.T) {
+	told := make(chan error, 100)
+	odd := errors.New("odd")
+	for range 100 {
+		_, err := ste.New(ste.WithInit(func() error { return odd }), ste.WithErrorHandler(func(err error) { told <- err }))
+		require.Equal(t, odd, err)
+	}
+	for range 5 { // cleanups run some time after a collection
+		runtime.GC()
+		time.Sleep(5 * time.Millisecond)
+	}
+	require.Empty(t, told)
+}
+
+// T9, T13: when an init calls runtime.Goexit there is no New to return the errors of the
+// teardowns that ran; the handler gets them.
+func TestT9InitExitsAndATeardownFails(t *testing.T) {
+	told := make(chan error, 1)
+	odd := errors.New("odd")
+	returned, v := within(t, func() {
+		ste.New(ste.WithTeardown(func() error { return odd }), ste.WithInit(func() error { runtime.Goexit(); return nil }),
+			ste.WithErrorHandler(func(err error) { told <- err }))
+	})
+	require.False(t, returned)
+	require.Nil(t, v)
+	select {
+	case err := <-told:
+		require.Equal(t, odd, err)
+	case <-time.After(10 * time.Second):
+		t.Fatal("nobody has heard of the teardown's error")
+	}
+}

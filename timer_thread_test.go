@@ -279,3 +279,15 @@ func init() {
 		fmt.Println("survived")
 	}
 }
+
+// T16: a timer armed in a bubble on a closed Thread outside is refused.
+func TestT16TimerOnAClosedThread(t *testing.T) {
+	th := start(t)
+	require.NoError(t, th.Close())
+	synctest.Test(t, func(t *testing.T) {
+		_, err := th.AfterFunc(0, func() {})
+		require.ErrorIs(t, err, ste.ErrClosed)
+		_, err = th.Every(time.Second, func(ste.Tick) {})
+		require.ErrorIs(t, err, ste.ErrClosed)
+	})
+}

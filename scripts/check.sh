@@ -19,6 +19,7 @@ esac
 
 modules=(. benchmarks examples histories)
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+govulncheck=golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
 begun=$SECONDS
 tree=$(git status --porcelain)
@@ -87,6 +88,15 @@ wasm() {
 		GOOS=js GOARCH=wasm go test -short -exec "$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./mainthread
 }
 
+# Known vulnerabilities of what the modules use, where the database can be reached.
+vulnerabilities() {
+	if ! getent hosts vuln.go.dev >/dev/null; then
+		echo "   vuln.go.dev cannot be reached: not checked"
+		return
+	fi
+	in_modules run "$govulncheck" ./...
+}
+
 # Root may do everything, so what must be refused is tried as somebody else.
 protected() {
 	local dir pair code=0
@@ -123,6 +133,7 @@ if [ "$quick" ]; then
 fi
 
 step "staticcheck" in_modules run "$staticcheck" ./...
+step "known vulnerabilities" vulnerabilities
 step "vet for other systems" vet_for windows/amd64 darwin/arm64 freebsd/amd64 js/wasm
 step "build for more systems" build_for netbsd/amd64 openbsd/amd64 dragonfly/amd64 \
 	solaris/amd64 aix/ppc64 plan9/amd64 wasip1/wasm linux/riscv64

@@ -1,0 +1,139 @@
+package ste_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/ste-go/ste"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// T14: a Thread that nobody holds is closed by the runtime, its queue drained
+// first; its error goes to the handler. Tags and Tagged values do not keep it.
+func TestT14Forgotten(t *testing.T) {
+	told := make(chan error, 1)
+	ran := 0
+	var tagged *ste.Tagged[int]
+	done, tag := func() (<-chan struct{}, ste.Tag) {
+		th, err := ste.New(
+			ste.WithTeardown(func() error { return os.ErrInvalid }),
+			ste.WithErrorHandler(func(err error) { told <- err }))
+		require.NoError(t, err)
+		watch(th)
+		th.Submit(func() { tagged = ste.NewTagged(1) })
+		for range 100 {
+			th.Post(func() { ran++ })
+		}
+		return th.Done(), th.Tag()
+	}()
+	require.True(t, ste.Collect(func() bool { return isClosed(done) }), "still running")
+	require.Equal(t, 100, ran)
+	require.Equal(t, os.ErrInvalid, <-told)
+	require.Nil(t, tag.Thread())
+	_, err := tagged.TryGet()
+	require.ErrorContains(t, err, "has ended")
+	runtime.KeepAlive(tagged)
+}
+
+// T14: the error of a Thread that closed itself and was then forgotten is not
+// lost.
+func TestT14ForgottenAfterItsEnd(t *testing.T) {
+	told := make(chan error, 1)
+	func() {
+		th, err := ste.New(
+			ste.WithTeardown(func() error { return os.ErrInvalid }),
+			ste.WithErrorHandler(func(err error) { told <- err }))
+		require.NoError(t, err)
+		watch(th)
+		th.Submit(func() { th.Close() })
+		<-th.Done()
+	}()
+	require.True(t, ste.Collect(func() bool { return len(told) == 1 }))
+	require.Equal(t, os.ErrInvalid, <-told)
+}
+
+// T14: a Thread in use by a goroutine inside Submit, SubmitContext, Call, Close
+// or in place is not forgotten, even if nobody else holds it.
+func TestT14InUseIsKept(t *testing.T) {
+	for name, use := range map[string]func(*ste.Thread, func()){
+		"Submit":        func(th *ste.Thread, f func()) { th.Submit(f) },
+		"SubmitContext": func(th *ste.Thread, f func()) { th.SubmitContext(context.Background(), f) },
+		"Call":          func(th *ste.Thread, f func()) { ste.Call(th, func() (int, error) { f(); return 0, nil }) },
+		"in place":      func(th *ste.Thread, f func()) { th.Submit(func() { ste.Current().Thread().Submit(f) }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			th, err := ste.New()
+			require.NoError(t, err)
+			watch(th)
+			tag, done := th.Tag(), th.Done()
+			use(th, func() {
+				for range 10 {
+					runtime.GC()
+					time.Sleep(time.Millisecond)
+				}
+				// Off the Thread: on it, work is accepted in place whatever happens.
+				off := make(chan error)
+				go func() {
+					th := tag.Thread()
+					if th == nil {
+						off <- errors.New("forgotten")
+						return
+					}
+					off <- th.Post(func() {})
+				}()
+				assert.NoError(t, <-off, "in use, but closed")
+			})
+			th = nil
+			require.True(t, ste.Collect(func() bool { return isClosed(done) }))
+		})
+	}
+}
+
+// owner is the wrapper that the guide shows: a struct that holds its Thread.
+type owner struct {
+	th    *ste.Thread
+	state *ste.Tagged[map[string]int]
+}
+
+func newOwner() (*owner, error) {
+	th, err := ste.New()
+	if err != nil {
+		return nil, err
+	}
+	o := &owner{th: th}
+	return o, th.Submit(func() { o.state = ste.NewTagged(map[string]int{}) })
+}
+
+func (o *owner) Count(key string) (n int, err error) {
+	err = o.th.Submit(func() {
+		(*o.state.Ptr())[key]++
+		n = o.state.Get()[key]
+	})
+	return n, err
+}
+
+// T14: a wrapper that holds its Thread is forgotten as a whole, and kept by its
+// own method calls.
+func TestT14Wrapper(t *testing.T) {
+	var done <-chan struct{}
+	func() {
+		o, err := newOwner()
+		require.NoError(t, err)
+		watch(o.th)
+		done = o.th.Done()
+		for i := range 100 {
+			n, err := o.Count("x")
+			require.NoError(t, err)
+			require.Equal(t, i+1, n)
+			if i%20 == 0 {
+				runtime.GC()
+			}
+		}
+	}()
+	require.True(t, ste.Collect(func() bool { return isClosed(done) }))
+}

@@ -1,0 +1,159 @@
+package ste_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/ste-go/ste"
+	"github.com/stretchr/testify/require"
+)
+
+// T7: nothing is kept of ended Threads nor of closed Locals, however many there were.
+func TestT7Locals(t *testing.T) {
+	long := start(t)
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	l := ste.NewLocal(func() ([]byte, error) { return make([]byte, 4096), nil }, nil)
+	round := func(n int) {
+		for range n {
+			th, err := ste.New()
+			require.NoError(t, err)
+			require.NoError(t, th.Submit(func() { l.Get() }))
+			require.NoError(t, th.Close())
+		}
+		for range 10 * n {
+			l := ste.NewLocal(func() ([]byte, error) { return make([]byte, 4096), nil }, nil)
+			require.NoError(t, long.Submit(func() { l.Get() }))
+			require.NoError(t, l.Close())
+		}
+	}
+	round(20)
+	before := heap()
+	round(200)
+	require.Less(t, heap(), before+500_000, "200 Threads and 2,000 Locals of 4 KiB each")
+	require.NoError(t, l.Close())
+
+	// Who keeps the Tag of a Thread keeps little more than that.
+	l = ste.NewLocal(func() ([]byte, error) { return nil, nil }, nil)
+	tags := make([]ste.Tag, 1000)
+	before = heap()
+	for i := range tags {
+		th, err := ste.New()
+		require.NoError(t, err)
+		tags[i] = th.Tag()
+		require.NoError(t, th.Submit(func() { l.Get() }))
+		require.NoError(t, th.Close())
+	}
+	require.Less(t, heap(), before+uint64(300*len(tags)))
+	runtime.KeepAlive(tags)
+	require.NoError(t, l.Close())
+
+	// While teardowns run, a closed value is not kept either.
+	freed := make(chan struct{})
+	big := ste.NewLocal(func() (*[]byte, error) {
+		v := new([]byte)
+		runtime.SetFinalizer(v, func(*[]byte) { close(freed) })
+		return v, nil
+	}, nil)
+	th, err := ste.New(ste.WithTeardown(func() error {
+		for range 100 {
+			runtime.GC()
+			select {
+			case <-freed:
+				return nil
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+		return errors.New("the value is kept")
+	}))
+	require.NoError(t, err)
+	require.NoError(t, th.Submit(func() { big.Get() }))
+	require.NoError(t, th.Close())
+}
+
+// T7: a Local that is closed gives its slot back, once: with its last value, or at once
+// if it has none, or when it is forgotten.
+func TestT7LocalSlots(t *testing.T) {
+	th := start(t)
+	first := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
+	slot := ste.Slot(first)
+	for range 3 {
+		require.NoError(t, first.Close())
+		require.NoError(t, first.Close())
+		var locals []*ste.Local[int]
+		opened := 0
+		for i := range 3 {
+			locals = append(locals, ste.NewLocal(func() (int, error) { opened++; return i, nil }, nil))
+		}
+		require.Equal(t, slot, ste.Slot(locals[0]), "given back")
+		require.NotEqual(t, slot, ste.Slot(locals[1]), "and not twice")
+		for range 2 {
+			for i, l := range locals {
+				require.NoError(t, th.Submit(func() { require.Equal(t, i, *l.Get()) }))
+			}
+		}
+		require.Equal(t, 3, opened)
+		require.NoError(t, locals[1].Close())
+		require.NoError(t, locals[2].Close())
+		first = locals[0] // this time it has a value
+	}
+	require.NoError(t, first.Close())
+	func() { ste.NewLocal(func() (int, error) { return 1, nil }, nil) }() // forgotten, without a value
+	require.True(t, ste.Collect(func() bool {
+		l := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
+		defer l.Close()
+		return ste.Slot(l) == slot
+	}))
+}
+
+// T14: a Local that nobody holds any more is closed, on the Threads.
+func TestLocalUnreachable(t *testing.T) {
+	th := start(t)
+	closed := make(chan bool, 1)
+	func() {
+		l := ste.NewLocal(func() (int, error) { return 0, nil }, func(*int) error { closed <- th.OnThread(); return nil })
+		require.NoError(t, th.Submit(func() { l.Get() }))
+	}()
+	for range 200 {
+		runtime.GC()
+		select {
+		case on := <-closed:
+			require.True(t, on)
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	t.Error("not closed")
+}
+
+// T14: a Local does not keep its Threads.
+func TestT14LocalKeepsNoThread(t *testing.T) {
+	l := ste.NewLocal(func() (int, error) { return 0, nil }, nil)
+	var tag ste.Tag
+	done := func() <-chan struct{} {
+		th, err := ste.New()
+		require.NoError(t, err)
+		watch(th)
+		require.NoError(t, th.Submit(func() { l.Get() }))
+		tag = th.Tag()
+		return th.Done()
+	}()
+	for range 200 {
+		runtime.GC()
+		select {
+		case <-done:
+			require.NoError(t, l.Each(context.Background(), func(ste.Tag, *int) error { t.Error("visited"); return nil }))
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	t.Errorf("%v was not closed", tag)
+}

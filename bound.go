@@ -37,7 +37,7 @@ type bound[T any] struct {
 
 	// Touched by the Thread only.
 	v      T
-	uses   int  // how many nested uses are running
+	uses   int // how many nested uses are running
 	estate estate
 
 	// closers counts the calls of Close that wait for the end. Added to by Close before

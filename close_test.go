@@ -294,3 +294,74 @@ func TestT9InitExitsAndATeardownFails(t *testing.T) {
 		t.Fatal("nobody has heard of the teardown's error")
 	}
 }
+
+// T13: nor is one that Close or Shutdown has returned.
+func TestT13ErrorIsToldOnce(t *testing.T) {
+	told := make(chan error, 100)
+	odd := errors.New("odd")
+	for i := range 100 {
+		th, err := ste.New(ste.WithTeardown(func() error { return odd }), ste.WithErrorHandler(func(err error) { told <- err }))
+		require.NoError(t, err)
+		if i%2 == 0 {
+			require.Equal(t, odd, th.Close())
+		} else {
+			require.Equal(t, odd, th.Shutdown(context.Background()))
+		}
+	}
+	for range 5 { // cleanups run some time after a collection
+		runtime.GC()
+		time.Sleep(5 * time.Millisecond)
+	}
+	require.Empty(t, told)
+}
+
+// T13: a Shutdown on the Thread drops what is queued as soon as its context has ended,
+// also while the task goes on.
+func TestT13ShutdownFromTaskDropsAtOnce(t *testing.T) {
+	for _, when := range []string{"it has ended", "it ends"} {
+		t.Run(when, func(t *testing.T) {
+			th := start(t)
+			ctx, cancel := context.WithCancel(context.Background())
+			begun, hang := make(chan struct{}), make(chan struct{})
+			require.NoError(t, th.Post(func() { <-begun }))
+			require.NoError(t, th.Post(func() {
+				if when == "it has ended" {
+					cancel()
+				}
+				require.NoError(t, th.Shutdown(ctx))
+				cancel()
+				<-hang
+			}))
+			fu, err := ste.Async(th, func() (int, error) { t.Error("ran"); return 0, nil })
+			require.NoError(t, err)
+			close(begun)
+			await(t, fu.Done())
+			_, err = fu.Wait(context.Background())
+			require.ErrorIs(t, err, ste.ErrClosed)
+			close(hang)
+			await(t, th.Done())
+		})
+	}
+}
+
+// T7: a context that outlives a Thread does not keep it because Shutdown was called with
+// it on the Thread, once or twice.
+func TestT7ShutdownFromTask(t *testing.T) {
+	long, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for range 3 {
+		freed := make(chan struct{})
+		func() {
+			big := new([1 << 16]byte)
+			runtime.AddCleanup(big, func(c chan struct{}) { close(c) }, freed)
+			th, err := ste.New(ste.WithErrorHandler(func(error) { big[0]++ }))
+			require.NoError(t, err)
+			require.NoError(t, th.Submit(func() {
+				require.NoError(t, th.Shutdown(long))
+				require.NoError(t, th.Shutdown(long))
+			}))
+			await(t, th.Done())
+		}()
+		require.True(t, ste.Collect(func() bool { return isClosed(freed) }))
+	}
+}

@@ -137,3 +137,27 @@ func TestT14Wrapper(t *testing.T) {
 	}()
 	require.True(t, ste.Collect(func() bool { return isClosed(done) }))
 }
+
+// T14: the waker reaches a task that waits elsewhere when the Thread is forgotten: it is
+// closed then.
+func TestT14ForgottenCallsTheWaker(t *testing.T) {
+	ring, over := make(chan struct{}, 1), make(chan struct{})
+	tag := func() ste.Tag {
+		th, err := ste.New(ste.WithTeardown(func() error { close(over); return nil }), ste.WithWaker(func() {
+			select {
+			case ring <- struct{}{}:
+			default:
+			}
+		}))
+		require.NoError(t, err)
+		started := make(chan struct{})
+		require.NoError(t, th.Post(func() {
+			close(started)
+			<-ring
+		}))
+		<-started
+		return th.Tag()
+	}()
+	require.True(t, ste.Collect(func() bool { return isClosed(over) }))
+	require.Nil(t, tag.Thread())
+}

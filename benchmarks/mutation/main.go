@@ -27,6 +27,7 @@ import (
 func main() {
 	dir := flag.String("dir", "..", "the package's `folder`")
 	only := flag.String("only", "", "only mutants whose line in -list matches this `regexp`")
+	run := flag.String("run", ".", "only tests whose name matches this `regexp`")
 	skip := flag.String("skip", "^TestPolicy|^Fuzz", "leave out tests whose name matches this `regexp`")
 	procs := flag.Int("procs", runtime.NumCPU(), "how many at a time")
 	full := flag.Bool("full", false, "run the tests that find nothing once more without -short")
@@ -43,6 +44,10 @@ func main() {
 	skips, err := regexp.Compile(*skip)
 	if err != nil {
 		fail(fmt.Errorf("-skip: %w", err))
+	}
+	runs, err := regexp.Compile(*run)
+	if err != nil {
+		fail(fmt.Errorf("-run: %w", err))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	context.AfterFunc(ctx, stop)
@@ -64,7 +69,7 @@ func main() {
 	}
 	defer os.RemoveAll(t.tmp)
 	fmt.Fprintf(os.Stderr, "mutation: %d mutants; each test by itself, to see which it comes to\n", len(mutants))
-	if err := t.survey(ctx, skips); err != nil {
+	if err := t.survey(ctx, runs, skips); err != nil {
 		os.RemoveAll(t.tmp)
 		fail(err)
 	}

@@ -81,13 +81,13 @@ func (t *tests) command(ctx context.Context, env string, args ...string) *exec.C
 
 // survey runs each test alone and notes how long it takes and to which mutants it
 // comes. A test that fails says nothing about mutants and is left out.
-func (t *tests) survey(ctx context.Context, skip *regexp.Regexp) error {
+func (t *tests) survey(ctx context.Context, run, skip *regexp.Regexp) error {
 	names, err := t.command(ctx, "", "-test.list", ".").Output()
 	if err != nil {
 		return err
 	}
 	for _, name := range strings.Fields(string(names)) {
-		if skip.MatchString(name) {
+		if !run.MatchString(name) || skip.MatchString(name) {
 			continue
 		}
 		seen := filepath.Join(t.tmp, "seen")

@@ -1,6 +1,7 @@
 package ste_test
 
 import (
+	"math"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -274,4 +275,16 @@ func TestTimerMissedMany(t *testing.T) {
 		require.NoError(t, th.Submit(func() {}))
 		require.Greater(t, missed, 1_000_000_000)
 	})
+}
+
+// A deadline beyond the end of time never comes, and does not come at once.
+func TestTimerForEver(t *testing.T) {
+	th := start(t)
+	for _, d := range []time.Duration{math.MaxInt64, math.MaxInt64 - 1, 290 * 365 * 24 * time.Hour} {
+		tm, err := th.AfterFunc(d, func() { t.Errorf("AfterFunc(%v) ran", d) })
+		require.NoError(t, err)
+		require.NoError(t, th.Submit(func() {}))
+		require.NoError(t, th.Submit(func() { th.RunPending() }))
+		require.True(t, tm.Stop())
+	}
 }

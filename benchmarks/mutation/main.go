@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command mutation makes small mistakes in a package, one at a time, and counts how
 // many of them its tests notice:
 //

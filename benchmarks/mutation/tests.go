@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -12,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -167,7 +170,11 @@ func (t *tests) run(ctx context.Context, m *mutant, binary string, limit time.Du
 	defer cancel()
 	cmd := t.command(limited, fmt.Sprint("STE_MUTANT=", m.n), append(args, "-test.timeout", limit.String())...)
 	cmd.Path, cmd.Args[0] = binary, binary
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.CombinedOutput()
+	if cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what its own children have become
+	}
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:

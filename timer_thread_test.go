@@ -3,8 +3,10 @@ package ste_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -289,5 +291,44 @@ func TestT16TimerOnAClosedThread(t *testing.T) {
 		require.ErrorIs(t, err, ste.ErrClosed)
 		_, err = th.Every(time.Second, func(ste.Tick) {})
 		require.ErrorIs(t, err, ste.ErrClosed)
+	})
+}
+
+// T13: of many timers, those that are due when the Thread is closed run, in the order of
+// their deadlines, but for those that are stopped even then; the others do not.
+func TestT13TimersDueAtClose(t *testing.T) {
+	inBubble(t, func(t *testing.T, th *ste.Thread) {
+		for range 20 {
+			th, err := ste.New()
+			require.NoError(t, err)
+			begun, hang := make(chan struct{}), make(chan struct{})
+			require.NoError(t, th.Post(func() { close(begun); <-hang }))
+			<-begun
+			var ran, want []int
+			var due []*ste.Timer
+			for _, ms := range rand.Perm(40) {
+				tm, err := th.AfterFunc(time.Duration(ms)*time.Millisecond, func() { ran = append(ran, ms) })
+				require.NoError(t, err)
+				if ms > 20 {
+					continue
+				}
+				if ms%3 == 0 {
+					due = append(due, tm)
+				} else {
+					want = append(want, ms)
+				}
+			}
+			time.Sleep(20*time.Millisecond + time.Microsecond)
+			over := make(chan error)
+			go func() { over <- th.Close() }()
+			synctest.Wait()
+			for _, tm := range due {
+				tm.Stop()
+			}
+			close(hang)
+			require.NoError(t, <-over)
+			slices.Sort(want)
+			require.Equal(t, want, ran)
+		}
 	})
 }

@@ -172,14 +172,6 @@ func TestFaultClockJumps(t *testing.T) {
 	require.GreaterOrEqual(t, most, 15, "of some 20 deadlines in each jump")
 }
 
-// orDie ends the child with a message unless err is nil.
-func orDie(err error) {
-	if err != nil {
-		fmt.Println("failed:", err)
-		os.Exit(1)
-	}
-}
-
 func threadsOfProcess() int {
 	tasks, err := os.ReadDir("/proc/self/task")
 	orDie(err)

@@ -162,5 +162,6 @@ func TestT5FutureIsPrinted(t *testing.T) {
 			require.NotContains(t, fmt.Sprintf("%+v %#v", fu, fu), "4711")
 			reflect.DeepEqual(fu, fus[0])
 		}
+		runtime.Gosched()
 	}
 }

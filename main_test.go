@@ -175,6 +175,14 @@ func runChild(t testing.TB, name string, env ...string) (string, int) {
 	return output(t, child.Command(t, name, nil, env...))
 }
 
+// orDie ends the child with a message unless err is nil.
+func orDie(err error) {
+	if err != nil {
+		fmt.Println("failed:", err)
+		os.Exit(1)
+	}
+}
+
 func output(t testing.TB, cmd *exec.Cmd) (string, int) {
 	t.Helper()
 	return child.Output(t, cmd, *patienceFlag)

@@ -220,6 +220,13 @@ func init() {
 	children["moved before a close"] = func() {
 		th, err := ste.New(ste.WithName("victim"))
 		orDie(err)
+		orDie(th.Submit(func() {})) // it is there
+		if g, _ := ste.Marks(th.Tag()); g == 0 {
+			// Without assembly the OS thread is all that tells where code runs: the task
+			// is on no Thread once it was moved, and waits for its own.
+			fmt.Println("stayed")
+			return
+		}
 		for range 100 {
 			closed := func(int) error { return nil }
 			b, err := ste.Bind(th, func() (int, error) { return 0, nil }, closed)

@@ -257,8 +257,8 @@ func TestT16Locals(t *testing.T) {
 func TestLocalEndsInAnyOrder(t *testing.T) {
 	const n = 4
 	for round := range max(rounds(100), 60) {
-		closed := 0
-		l := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { closed++; return nil })
+		var closed atomic.Int32 // Close closes on all Threads at a time
+		l := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { closed.Add(1); return nil })
 		ths := startN(t, n)
 		for _, th := range ths {
 			require.NoError(t, th.Submit(func() { l.Get() }))
@@ -277,9 +277,9 @@ func TestLocalEndsInAnyOrder(t *testing.T) {
 		}
 		require.NoError(t, l.Close())
 		if round%2 == 0 {
-			require.Equal(t, n, closed)
+			require.EqualValues(t, n, closed.Load())
 		} else {
-			require.Equal(t, round%n, closed)
+			require.EqualValues(t, round%n, closed.Load())
 		}
 		for _, th := range ths {
 			require.NoError(t, th.Close())

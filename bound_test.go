@@ -291,10 +291,10 @@ func TestB1BoundAtTheVeryEnd(t *testing.T) {
 func TestBoundPostRefused(t *testing.T) {
 	th := start(t, ste.WithQueueLimit(1))
 	b, _ := bind(t, th)
-	hang := make(chan struct{})
-	require.NoError(t, th.Post(func() { <-hang }))
-	for th.Post(func() {}) == nil { // the first may be running by now
-	}
+	begun, hang := make(chan struct{}), make(chan struct{})
+	require.NoError(t, th.Post(func() { close(begun); <-hang }))
+	<-begun
+	require.NoError(t, th.Post(func() {}))
 	require.ErrorIs(t, b.Post(func(*handle) {}), ste.ErrQueueFull)
 	close(hang)
 	require.NoError(t, th.Close())

@@ -267,11 +267,9 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 			w.finish()
 		})
 		w.id.forget()
-		w.core.worker = nil
 		if returned {
-			w.told.Store(true)
 			err = join(err, w.err)
-		} else if w.told.CompareAndSwap(false, true) {
+		} else {
 			w.report(w.err)
 		}
 		prim.Close(w.done)

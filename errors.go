@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 )
 
@@ -120,4 +121,13 @@ func (e *WrongThreadError) Error() string {
 // nilArgument is the panic for a nil where a promise needs a value (T8).
 func nilArgument(call, what string) string {
 	return "ste: " + call + " with a nil " + what
+}
+
+// join is errors.Join that leaves a single error as it is.
+func join(errs ...error) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
 }

@@ -52,7 +52,7 @@ type core struct {
 	err error // of init when it failed, and of the hooks at the end
 
 	// The Thread's.
-	worker *worker // nil when it has ended
+	worker *worker
 	owned  *owned  // nil until there is something
 
 	// stage is how far the Thread has come, for waits to be over. Written by the
@@ -60,9 +60,8 @@ type core struct {
 	// check, by New and by the cleanup of a forgotten Thread.
 	stage prim.Word
 
-	// told turns true once somebody has received err. Written by New, Attach, Close and
-	// Shutdown, and by lastWords; lastWords and Attach, when body has panicked or
-	// exited, report err only if it was false.
+	// told turns true once somebody has received err. Written by New, Close and
+	// Shutdown, and by lastWords, which reports err only if it was false.
 	told prim.Flag
 	// forgotten turns true when the runtime has found the handle unreachable: nobody
 	// can call Close any more. Written by that cleanup, read by lastWords.

@@ -2,13 +2,8 @@ package ste
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
 	"math"
-	"runtime"
 	"runtime/pprof"
-	"slices"
 
 	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/osthread"
@@ -44,23 +39,6 @@ type worker struct {
 	after  inbox.After // how the last task ended
 }
 
-// A job is one call of user code. The zero job is none.
-type job struct {
-	kind jobKind
-	task *inbox.Task  // of a task
-	f    func() error // of everything else
-}
-
-type jobKind uint8
-
-const (
-	noJob jobKind = iota
-	aTask
-	aHook
-	aTimer
-	aHandler
-)
-
 // start locks the goroutine to a thread that is not the process's first (T2) and
 // runs the Thread there.
 func (w *worker) start() {
@@ -89,7 +67,6 @@ func (w *worker) main() {
 	}
 	w.session(w.live)
 	w.lastWords()
-	w.core.worker = nil
 	prim.Close(w.done)
 	if osthread.ExitCrashes {
 		select {} // golang/go#52394
@@ -233,168 +210,6 @@ func (w *worker) finish() {
 	}
 }
 
-// releaseAll releases what the Thread owns, newest first.
-func (w *worker) releaseAll() {
-	for e := w.newest(); e != nil; e = w.newest() {
-		w.run(job{kind: aHook, f: e.release})
-	}
-}
-
-// run calls user code and handles its end. It does not return when that code
-// calls runtime.Goexit; the next coroutine handles the end then.
-func (w *worker) run(j job) {
-	w.job = j
-	if w.extras.waker != nil {
-		w.tolled = false
-		w.lend()
-	}
-	if w.protect(j) {
-		w.end(j, inbox.Returned)
-		return
-	}
-	if w.fault == nil {
-		// panic(nil) under GODEBUG=panicnil=1: recover said nil, as it does without
-		// a panic, but a Goexit would not have come here.
-		w.fault = newPanicError(tagOf(w.id), new(runtime.PanicNilError))
-	}
-	w.end(j, inbox.Panicked)
-}
-
-// protect calls the job's code. It reports whether that returned; if it panicked
-// the panic is in w.fault.
-func (w *worker) protect(j job) (returned bool) {
-	defer func() {
-		if returned {
-			return
-		}
-		// In the worker and not in a result: a panic of a deferred call during a
-		// Goexit is recovered here, and then the Goexit goes on.
-		if v := recover(); v != nil {
-			w.fault = newPanicError(tagOf(w.id), v)
-		}
-	}()
-	if j.kind == aTask {
-		j.task.Func()()
-	} else {
-		w.fault = j.f()
-	}
-	return true
-}
-
-// end handles the end of a job: it tells whoever waits, and hands on what
-// nobody waits for.
-func (w *worker) end(j job, how inbox.End) {
-	fault := w.fault
-	w.job, w.fault = job{}, nil
-	var pe *PanicError
-	if how == inbox.Panicked {
-		pe = fault.(*PanicError)
-	}
-	if w.extras.waker != nil {
-		w.awake.Store(true)
-	}
-	switch {
-	case j.kind == aTask:
-		w.endTask(j.task, how, pe)
-	case j.kind == aHook:
-		w.endHook(how, fault)
-	case pe != nil && j.kind == aTimer:
-		w.handle(pe)
-	case pe != nil:
-		crash(handlerPanicked(w.core, pe))
-	}
-}
-
-func (w *worker) endTask(t *inbox.Task, how inbox.End, pe *PanicError) {
-	var err error
-	if pe != nil {
-		err = pe
-	}
-	if !t.Posted {
-		w.after = inbox.Seen
-		if t.Finish(how, err) {
-			w.after = inbox.Rang
-		}
-		return
-	}
-	w.after = inbox.Posted
-	sunk := t.Sunk
-	t.Finish(how, err)
-	w.inbox.Recycle(t)
-	if pe != nil && !sunk {
-		w.handle(pe)
-	}
-}
-
-func (w *worker) endHook(how inbox.End, err error) {
-	switch {
-	case how == inbox.Exited && !w.up && !w.failed:
-		w.failed, w.exited = true, true
-		return
-	case how == inbox.Exited:
-		err = fmt.Errorf("ste: a teardown of %v called runtime.Goexit", tagOf(w.id))
-	}
-	if err == nil {
-		return
-	}
-	if !w.up {
-		w.failed = true
-	}
-	w.mu.Lock()
-	r := w.seldom()
-	w.mu.Unlock()
-	r.errs = append(r.errs, err)
-}
-
-// handle gives the panic of a posted task to the error handler, on the Thread.
-func (w *worker) handle(pe *PanicError) {
-	if w.extras.handler == nil {
-		crash(pe)
-	}
-	w.run(job{kind: aHandler, f: func() error { w.extras.handler(pe); return nil }})
-}
-
-// report gives an error to the error handler when the Thread has ended, or to
-// slog without one.
-func (c *core) report(err error) {
-	if err == nil {
-		return
-	}
-	if c.extras.handler == nil {
-		slog.Error("ste: error of a Thread that nobody waits for", "thread", tagOf(c.id).String(), "err", err)
-		return
-	}
-	go c.extras.handler(err)
-}
-
-// tell gives an error that nobody can receive to the error handler, on the
-// Thread, or to slog without one.
-func (c *core) tell(err error) {
-	herr := c.contain("the error handler", false, func() error {
-		if c.extras.handler != nil {
-			c.extras.handler(err)
-		} else {
-			c.report(err)
-		}
-		return nil
-	})
-	if pe, ok := herr.(*PanicError); ok {
-		crash(handlerPanicked(c, pe))
-	}
-}
-
-func handlerPanicked(c *core, pe *PanicError) error {
-	return fmt.Errorf("ste: the error handler of %v panicked: %w", tagOf(c.id), pe)
-}
-
-// crash ends the process with err as a panic that nothing can recover, not even
-// the loop's own coroutine, and does not return. The stack that matters is in
-// err.
-func crash(err error) {
-	go panic(err)
-	select {}
-}
-
 // joined returns the errors of the hooks.
 func (w *worker) joined() error {
 	w.mu.Lock()
@@ -406,11 +221,9 @@ func (w *worker) joined() error {
 	return join(r.errs...)
 }
 
-// join is errors.Join that leaves a single error as it is.
-func join(errs ...error) error {
-	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-	if len(errs) == 1 {
-		return errs[0]
+// releaseAll releases what the Thread owns, newest first.
+func (w *worker) releaseAll() {
+	for e := w.newest(); e != nil; e = w.newest() {
+		w.run(job{kind: aHook, f: e.release})
 	}
-	return errors.Join(errs...)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,6 +19,9 @@ import (
 // A hooked Thread runs f in one of its hooks, once. It is made by New, which may
 // fail, and ends by end, which starts the hook if that has not run before.
 type hookMaker func(f func() error) (th *ste.Thread, end func() error, err error)
+
+// inATask is the hook that runs in the middle of a task, whose lock count is the task's.
+const inATask = "close of a Bound, on the Thread"
 
 // hookMakers are the hooks in which user code can do something wrong.
 var hookMakers = map[string]hookMaker{
@@ -37,7 +41,7 @@ var hookMakers = map[string]hookMaker{
 		b, err := ste.Bind(th, func() (int, error) { return 1, nil }, func(int) error { return f() })
 		return th, func() error { return errors.Join(b.Close(), th.Close()) }, err
 	},
-	"close of a Bound, on the Thread": func(f func() error) (*ste.Thread, func() error, error) {
+	inATask: func(f func() error) (*ste.Thread, func() error, error) {
 		th, err := ste.New()
 		if err != nil {
 			return nil, nil, err
@@ -123,6 +127,22 @@ var misdeeds = map[string]func(th, back *ste.Thread) error{
 	"ring of Closes": func(th, back *ste.Thread) error {
 		return back.Submit(func() { th.Close() })
 	},
+	"unlocks": func(*ste.Thread, *ste.Thread) error { strayUnlocks(2); return nil },
+	"locks":   func(*ste.Thread, *ste.Thread) error { strayLocks(3); return nil },
+	"locks and unlocks": func(*ste.Thread, *ste.Thread) error {
+		strayUnlocks(2)
+		strayLocks(1)
+		return nil
+	},
+	"starts a goroutine that outlives it": func(th, _ *ste.Thread) error {
+		go func() {
+			<-th.Done()
+			if th.OnThread() || ste.Current() != (ste.Tag{}) || th.Submit(func() {}) == nil {
+				panic("on an ended Thread")
+			}
+		}()
+		return nil
+	},
 	"makes a Thread": func(*ste.Thread, *ste.Thread) error {
 		th, err := ste.New()
 		if err != nil {
@@ -143,6 +163,9 @@ func TestFaultHooks(t *testing.T) {
 		for deed, do := range misdeeds {
 			if hook == "error handler" && (deed == "panics" || deed == "panics nil") {
 				continue // ends the process: TestT8CrashWithoutHandler
+			}
+			if hook == inATask && slices.Contains([]string{"locks", "unlocks", "locks and unlocks"}, deed) {
+				continue // ends the process: TestFaultHookInATaskUnlocks
 			}
 			t.Run(hook+" "+deed, func(t *testing.T) {
 				var own *ste.Thread
@@ -186,6 +209,33 @@ func TestFaultHooks(t *testing.T) {
 				}
 				require.NoError(t, back.Submit(func() {}))
 			})
+		}
+	}
+}
+
+// A hook in the middle of a task that leaves the lock count changed ends the process,
+// by the runtime's own check: other coroutines of the task may rely on the count.
+func TestFaultHookInATaskUnlocks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("processes; runs without -short")
+	}
+	if runtime.GOARCH == "wasm" {
+		t.Skip("no OS threads")
+	}
+	for _, deed := range []string{"locks", "unlocks", "locks and unlocks"} {
+		out, code := runChild(t, inATask+" "+deed)
+		require.NotZero(t, code, out)
+		require.Contains(t, out, "OS thread locking must match", deed)
+		require.NotContains(t, out, "went on", deed)
+	}
+}
+
+func init() {
+	for _, deed := range []string{"locks", "unlocks", "locks and unlocks"} {
+		children[inATask+" "+deed] = func() {
+			_, end, err := hookMakers[inATask](func() error { return misdeeds[deed](nil, nil) })
+			orDie(err)
+			fmt.Println("went on", end())
 		}
 	}
 }

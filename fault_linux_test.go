@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -79,15 +80,22 @@ func TestFaultChildrenUnderLoad(t *testing.T) {
 	l.end(t)
 }
 
-// 5,000 Threads at once: each serves, all close, and their OS threads end.
+// 9,900 Threads at once, of the 10,000 OS threads that Go allows: each serves, all
+// close, and their OS threads end.
 func TestFaultThousandsOfThreads(t *testing.T) {
 	if testing.Short() {
-		t.Skip("5,000 OS threads take seconds; runs without -short")
+		t.Skip("9,900 OS threads take seconds; runs without -short")
 	}
 	out, code := runChild(t, "thousands of Threads")
+	if code != 0 && refusedThreads.MatchString(out) {
+		t.Skip("the system allows a process fewer OS threads than Go does")
+	}
 	require.Zero(t, code, out)
 	t.Log(out)
 }
+
+// refusedThreads is what Go says when the system refuses an OS thread.
+var refusedThreads = regexp.MustCompile(`failed to create new OS thread|pthread_create failed`)
 
 // Near the runtime's limit of OS threads (10,000, or debug.SetMaxThreads) Go ends the
 // process, with a message of its own. New cannot know and returns a Thread; until then
@@ -111,7 +119,7 @@ func TestFaultSystemRefusesThreads(t *testing.T) {
 		t.Skip("cannot limit the number of processes here: ", out)
 	}
 	require.NotZero(t, code, out)
-	require.Regexp(t, `failed to create new OS thread|pthread_create failed`, out)
+	require.Regexp(t, refusedThreads, out)
 	require.NotContains(t, out, "survived")
 	require.NotRegexp(t, `(?m)^failed:`, out)
 }
@@ -180,7 +188,10 @@ func threadsOfProcess() int {
 
 func init() {
 	children["thousands of Threads"] = func() {
-		const n = 5000
+		n := 9900
+		if ste.RaceEnabled {
+			n = 2500 // the race detector allows 8,128 goroutines, and a Thread has two
+		}
 		before, begun := threadsOfProcess(), time.Now()
 		ths := make([]*ste.Thread, n)
 		for i := range ths {
@@ -203,7 +214,7 @@ func init() {
 			time.Sleep(time.Millisecond)
 		}
 		fmt.Printf("%d ran, %d OS threads, then %d, in %v\n", ran.Load(), most, threadsOfProcess(), time.Since(begun).Round(time.Millisecond))
-		if ran.Load() != n || most < n {
+		if ran.Load() != int64(n) || most < n {
 			os.Exit(1)
 		}
 	}

@@ -3,11 +3,11 @@ package ste_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"runtime"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/ste-go/ste"
 	"github.com/stretchr/testify/require"
@@ -180,16 +180,6 @@ func TestB2CloseEndsBadly(t *testing.T) {
 	}
 }
 
-func heard(t *testing.T, told chan error) error {
-	select {
-	case err := <-told:
-		return err
-	case <-time.After(*patienceFlag):
-		t.Fatal("the error was lost")
-		return nil
-	}
-}
-
 // B2: a use that waits alone beside the queue, while posts are queued that the
 // closing could join, still comes first. (It did not.)
 func TestB2LoneUseBeforeClose(t *testing.T) {
@@ -255,6 +245,18 @@ func TestT8BoundPanicNil(t *testing.T) {
 	require.NoError(t, err)
 	var pe *ste.PanicError
 	require.ErrorAs(t, b.Close(), &pe)
+}
+
+// A use that has begun tells its own error, also when that is of a ring and the Bound
+// was closed meanwhile.
+func TestBoundUseKeepsItsError(t *testing.T) {
+	b, _ := bind(t, start(t))
+	own := fmt.Errorf("of the use: %w", ste.ErrDeadlock)
+	require.Equal(t, own, b.Do(func(*handle) error {
+		require.NoError(t, b.Close())
+		return own
+	}))
+	require.Equal(t, ste.ErrClosed, b.Do(func(*handle) error { return own }))
 }
 
 // A use of a closed Bound says so at once: it neither waits nor is part of a ring.

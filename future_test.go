@@ -125,6 +125,23 @@ func TestT8LateWait(t *testing.T) {
 	require.Zero(t, ste.Unclaimed(th))
 }
 
+// T8: a Wait that has given up takes no panic: it goes to the handler.
+func TestT8WaitThatGaveUp(t *testing.T) {
+	told := make(chan error, 1)
+	th := start(t, ste.WithErrorHandler(func(err error) { told <- err }))
+	hang := make(chan struct{})
+	fu, err := ste.Async(th, func() (int, error) { <-hang; panic("unheard") })
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = fu.Wait(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	close(hang)
+	require.NoError(t, th.Close())
+	require.ErrorContains(t, heard(t, told), "unheard")
+	runtime.KeepAlive(fu)
+}
+
 // T7: a Future that is kept after its end keeps nothing of its closure.
 func TestT7FutureForgetsItsClosure(t *testing.T) {
 	th := start(t)

@@ -164,6 +164,18 @@ func within(t testing.TB, f func()) (returned bool, panicked any) {
 	return returned, panicked
 }
 
+// heard returns what somebody was told.
+func heard[T any](t *testing.T, told chan T) T {
+	t.Helper()
+	select {
+	case v := <-told:
+		return v
+	case <-time.After(*patienceFlag):
+		t.Fatal("the error was lost")
+		panic("unreachable")
+	}
+}
+
 // children are scenarios that need a process of their own; runChild runs one.
 var children = map[string]func(){}
 

@@ -108,6 +108,28 @@ func TestT8Values(t *testing.T) {
 	})
 }
 
+// T8: panic(nil) is a panic also where recover does not see it, with the old meaning of
+// GODEBUG=panicnil=1, and not a Goexit.
+func TestT8PanicNil(t *testing.T) {
+	t.Setenv("GODEBUG", "panicnil=1")
+	isNil := func(err error) {
+		t.Helper()
+		var nilPanic *runtime.PanicNilError
+		require.ErrorAs(t, err, &nilPanic)
+	}
+	told := make(chan error, 1)
+	th := start(t, ste.WithErrorHandler(func(err error) { told <- err }))
+	isNil(panicOf(t, func() { th.Submit(func() { panic(nil) }) }))
+	require.NoError(t, th.Post(func() { panic(nil) }))
+	isNil(heard(t, told))
+	fu, err := ste.Async(th, func() (int, error) { panic(nil) })
+	require.NoError(t, err)
+	isNil(panicOf(t, func() { fu.Wait(context.Background()) }))
+	_, err = ste.New(ste.WithInit(func() error { panic(nil) }))
+	isNil(err)
+	require.NoError(t, th.Submit(func() {}))
+}
+
 // T8: a panic that crosses a second Thread stays the same value, and tells where
 // it began.
 func TestT8AcrossThreads(t *testing.T) {

@@ -127,4 +127,18 @@ func init() {
 			})
 		}, end)
 	}
+	// T11: nor does who uses one; the refused call, if any, is the other one.
+	scenarios["no ring with a use"] = func(w *world, wait ste.WaitStrategy) {
+		a, o := make1(w, ste.WithWaitStrategy(wait), w.handler()), make1(w, ste.WithWaitStrategy(wait), w.handler())
+		onO, closed := w.bind(o)
+		end := func() { w.check(a.Close() == nil && o.Close() == nil, "Close failed") }
+		w.caller("a uses", func() { a.Submit(func() { w.use(onO) }) }, end)
+		w.caller("o closes", func() {
+			o.Submit(func() {
+				w.closeBound(onO, closed)
+				err := w.submit(a, "a's task")
+				w.check(err == nil || errors.Is(err, ste.ErrDeadlock), "Submit: %v", err)
+			})
+		}, end)
+	}
 }

@@ -108,7 +108,8 @@ func (l *Local[T]) tryGet(call string) (*T, error) {
 }
 
 // Take removes this Thread's value without closing it and returns it; false if there is
-// none. The next Get opens another. Take panics off every Thread.
+// none. The next Get opens another; what an earlier Get returned points to the zero value
+// now. Take panics off every Thread.
 func (l *Local[T]) Take() (T, bool) {
 	c := l.must("Take")
 	id := currentIdentity()

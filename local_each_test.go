@@ -117,10 +117,12 @@ func TestLocalTake(t *testing.T) {
 	require.NoError(t, th.Submit(func() {
 		_, ok := l.Take()
 		require.False(t, ok)
-		require.Equal(t, 1, *l.Get())
+		kept := l.Get()
+		require.Equal(t, 1, *kept)
 		v, ok := l.Take()
 		require.True(t, ok)
 		require.Equal(t, 1, v)
+		require.Zero(t, *kept, "the value has one place")
 		_, ok = l.Take()
 		require.False(t, ok)
 		require.Equal(t, 2, *l.Get())

@@ -34,8 +34,8 @@ func (ls *locals) set(slot int, v any) {
 	}
 	slot -= len(ls.first)
 	page := slot / localsPage
-	if page >= len(ls.more) {
-		ls.more = append(ls.more, make([]*[localsPage]any, page+1-len(ls.more))...)
+	for page >= len(ls.more) {
+		ls.more = append(ls.more, nil)
 	}
 	if ls.more[page] == nil {
 		ls.more[page] = new([localsPage]any)

@@ -35,20 +35,17 @@ var ring struct{ mu prim.Mutex }
 // error, and records nothing, if that closes a ring of waits. from may be nil:
 // code on no Thread cannot be part of a ring.
 func enterWait(from, to *identity, wait waitable) error {
+	if from == nil {
+		return nil
+	}
 	return enterWaitIf(from, to, wait, nil)
 }
 
-// enterWaitIf is enterWait for a wait that begin starts, unless it refuses with
-// an error. To other walks the wait begins at the moment it is recorded: what
+// enterWaitIf is enterWait for a wait that begin, unless nil, starts or refuses with an
+// error; from is not nil. To other walks the wait begins at the moment it is recorded: what
 // begin set going may already have reached the next Threads of a ring, but they
 // find this edge; and a refused wait was never there.
 func enterWaitIf(from, to *identity, wait waitable, begin func() error) error {
-	if from == nil {
-		if begin != nil {
-			return begin()
-		}
-		return nil
-	}
 	ring.mu.Lock()
 	defer ring.mu.Unlock()
 	if begin == nil && wait.Over() {

@@ -217,7 +217,9 @@ func TestT1BoundClosedBetweenLocks(t *testing.T) {
 	} {
 		th := start(t, ste.WithInit(init))
 		b, h := bind(t, th)
+		local := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { return nil })
 		require.NoError(t, th.Submit(func() {
+			local.Get()
 			next, stop := iter.Pull(func(yield func(int) bool) {
 				for yield(1) {
 				}
@@ -228,6 +230,7 @@ func TestT1BoundClosedBetweenLocks(t *testing.T) {
 				runtime.LockOSThread()
 			}
 			require.NoError(t, b.Close())
+			require.NoError(t, local.Close())
 			if name == "locked in the task" {
 				runtime.UnlockOSThread()
 			}

@@ -1,6 +1,7 @@
 package ste_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -202,51 +203,124 @@ func TestT11NoFalseRingByBound(t *testing.T) {
 }
 
 // T1: a Thread that a task has unlocked for good and that was moved does not make itself
-// at home where it is now, when a Bound is closed in the task. (The close took the
-// Thread's identity along, and no later look saw anything wrong.)
+// at home where it is now, when a Bound is closed in the task or while it is. (The close
+// took the Thread's identity along, and no later look saw anything wrong.)
 func TestT1MovedBeforeABoundIsClosed(t *testing.T) {
-	for range 5 {
-		out, code := runChild(t, "moved before a close")
-		require.NotContains(t, out, "closed on another OS thread")
-		if code == 0 {
-			require.Contains(t, out, "stayed")
-		} else {
-			require.Contains(t, out, "ste: Thread 1 (victim) has lost its OS thread")
+	for _, when := range []string{"before", "in"} {
+		for range 5 {
+			out, code := runChild(t, "moved "+when+" a close")
+			require.NotContains(t, out, "on another OS thread", when)
+			if code == 0 {
+				require.Contains(t, out, "stayed")
+			} else {
+				require.Contains(t, out, "ste: Thread 1 (victim) has lost its OS thread")
+			}
 		}
 	}
 }
 
 func init() {
-	children["moved before a close"] = func() {
-		th, err := ste.New(ste.WithName("victim"))
-		orDie(err)
-		orDie(th.Submit(func() {})) // it is there
-		if g, _ := ste.Marks(th.Tag()); g == 0 {
-			// Without assembly the OS thread is all that tells where code runs: the task
-			// is on no Thread once it was moved, and waits for its own.
-			fmt.Println("stayed")
-			return
-		}
+	wander := func() {
 		for range 100 {
-			closed := func(int) error { return nil }
-			b, err := ste.Bind(th, func() (int, error) { return 0, nil }, closed)
+			go func() { time.Sleep(50 * time.Microsecond) }()
+			time.Sleep(10 * time.Microsecond)
+		}
+	}
+	scenario := func(before bool) func() {
+		return func() {
+			th, err := ste.New(ste.WithName("victim"))
 			orDie(err)
+			orDie(th.Submit(func() {})) // it is there
+			if g, _ := ste.Marks(th.Tag()); g == 0 {
+				// Without assembly the OS thread is all that tells where code runs: the task
+				// is on no Thread once it was moved, and waits for its own.
+				fmt.Println("stayed")
+				return
+			}
 			var tid uint64
-			orDie(th.Submit(func() {
-				tid = osthread.ID()
-				strayUnlocks(10 * ste.LockDepth)
-				for range 100 {
-					go func() { time.Sleep(50 * time.Microsecond) }()
-					time.Sleep(10 * time.Microsecond)
-				}
-				moved := osthread.ID() != tid
-				orDie(b.Close())
-				if moved {
-					fmt.Println("closed on another OS thread")
+			stays := func(what string) {
+				if osthread.ID() != tid {
+					fmt.Println(what, "on another OS thread")
 					os.Exit(1)
 				}
-			}))
+			}
+			for range 100 {
+				b, err := ste.Bind(th, func() (int, error) { return 0, nil }, func(int) error {
+					if before {
+						stays("closed")
+					} else {
+						wander()
+					}
+					return nil
+				})
+				orDie(err)
+				orDie(th.Submit(func() {
+					tid = osthread.ID()
+					strayUnlocks(10 * ste.LockDepth)
+					if before {
+						wander()
+					}
+					orDie(b.Close())
+					if !before {
+						stays("goes on after the close")
+					}
+				}))
+			}
+			fmt.Println("stayed")
 		}
-		fmt.Println("stayed")
 	}
+	children["moved before a close"] = scenario(true)
+	children["moved in a close"] = scenario(false)
+}
+
+// T1: locks that tasks have left do not matter to the closes that come after them.
+func TestT1StrayLocksBeforeAClose(t *testing.T) {
+	th := start(t)
+	l := func() *ste.Local[int] {
+		l := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { return nil })
+		require.NoError(t, th.Submit(func() { l.Get() }))
+		return l
+	}
+	for _, stray := range []func(int){strayLocks, strayUnlocks} {
+		for n := range 4 {
+			b, h := bind(t, th)
+			local := l()
+			require.NoError(t, th.Submit(func() { stray(n) }))
+			require.NoError(t, b.Close())
+			require.Equal(t, 1, h.closed)
+			require.NoError(t, th.Submit(func() { stray(n) }))
+			require.NoError(t, local.Close())
+		}
+	}
+}
+
+// T1: closes on an attached Thread leave its host's lock count alone.
+func TestT1ClosesOnALockedHost(t *testing.T) {
+	if runtime.GOARCH == "wasm" {
+		t.Skip("no OS threads")
+	}
+	runtime.LockOSThread()
+	closed := make(chan error, 1)
+	require.NoError(t, ste.Attach(func(th *ste.Thread) error {
+		local := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { return nil })
+		local.Get()
+		b, h := bind(t, th)
+		go func() { closed <- errors.Join(b.Close(), local.Close(), th.Close()) }()
+		require.NoError(t, th.Run(context.Background()))
+		require.Equal(t, 1, h.closed)
+		return nil
+	}))
+	require.NoError(t, heard(t, closed))
+	require.NoError(t, ste.Attach(func(th *ste.Thread) error {
+		bind(t, th)
+		local := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { return nil })
+		local.Get()
+		for range 10 * ste.LockDepth { // left for the end
+			require.NoError(t, th.Post(func() {}))
+		}
+		return nil
+	}))
+	require.True(t, lockedHere())
+	runtime.UnlockOSThread()
+	require.False(t, lockedHere())
 }

@@ -365,3 +365,20 @@ func TestT7ShutdownFromTask(t *testing.T) {
 		require.True(t, ste.Collect(func() bool { return isClosed(freed) }))
 	}
 }
+
+// T7: an ended Thread does not keep the context of a Shutdown that did not wait.
+func TestT7ShutdownForgetsItsContext(t *testing.T) {
+	th := start(t)
+	freed := make(chan struct{})
+	func() {
+		type key struct{}
+		big := new([1 << 16]byte)
+		runtime.AddCleanup(big, func(c chan struct{}) { close(c) }, freed)
+		ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, big))
+		defer cancel()
+		require.NoError(t, th.Submit(func() { require.NoError(t, th.Shutdown(ctx)) }))
+		<-th.Done()
+	}()
+	require.True(t, ste.Collect(func() bool { return isClosed(freed) }))
+	runtime.KeepAlive(th)
+}

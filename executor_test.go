@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -348,6 +349,22 @@ func TestT15Allocations(t *testing.T) {
 					require.Zero(t, allocations(1000, op), "%s, GOMAXPROCS %d", call, procs)
 				}
 			})
+			require.NoError(t, th.Close())
+			full := start(t, ste.WithWaitStrategy(wait), ste.WithQueueLimit(1))
+			begun, hang := make(chan struct{}), make(chan struct{})
+			goOn := sync.OnceFunc(func() { close(hang) })
+			t.Cleanup(goOn)
+			require.NoError(t, full.Post(func() { close(begun); <-hang }))
+			<-begun
+			require.NoError(t, full.Post(f))
+			for call, op := range map[string]func(){
+				"Post to a full one":     func() { full.Post(f) },
+				"Post to a closed one":   func() { th.Post(f) },
+				"Submit to a closed one": func() { th.Submit(f) },
+			} {
+				require.Zero(t, allocations(1000, op), "%s, GOMAXPROCS %d", call, procs)
+			}
+			goOn()
 		}
 	}
 }

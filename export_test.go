@@ -56,6 +56,13 @@ func SettleHere(tag Tag, f func()) {
 	f()
 }
 
+// Waits reports whether a wait of tag's Thread for another one is on record.
+func Waits(tag Tag) bool {
+	ring.mu.Lock()
+	defer ring.mu.Unlock()
+	return tag.id.Get().waiting.to != nil
+}
+
 // Waiting is how many Waits will take f's result.
 func Waiting[T any](f *Future[T]) int {
 	c := f.core.Get()

@@ -348,3 +348,89 @@ func TestT11ShutdownKeepsItsLimit(t *testing.T) {
 	await(t, ths[0].Done())
 	require.Less(t, ran, 50)
 }
+
+// T7: a wait that is over is forgotten, with what it waited for, however it ended.
+func TestT7WaitsAreForgotten(t *testing.T) {
+	a := start(t)
+	fails := ste.WithInit(func() error { return errors.New("of the init") })
+	works := ste.WithInit(func() error { return nil })
+	hanging := func() (o *ste.Thread, goOn func()) {
+		hang := make(chan struct{})
+		o = start(t)
+		require.NoError(t, o.Post(func() { <-hang }))
+		return o, func() { close(hang) }
+	}
+	soon := func() context.Context {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	for name, wait := range map[string]func(o *ste.Thread) error{
+		"Submit":         func(o *ste.Thread) error { return o.Submit(func() {}) },
+		"Close":          func(o *ste.Thread) error { return o.Close() },
+		"Shutdown":       func(o *ste.Thread) error { return o.Shutdown(context.Background()) },
+		"New":            func(*ste.Thread) error { th, err := ste.New(works); watch(th); return err },
+		"New that fails": func(*ste.Thread) error { ste.New(fails); return nil },
+		"SubmitContext": func(*ste.Thread) error {
+			o, goOn := hanging()
+			defer goOn()
+			require.Error(t, o.SubmitContext(soon(), func() {}))
+			return nil
+		},
+		"Shutdown, given up": func(*ste.Thread) error {
+			o, goOn := hanging()
+			defer goOn()
+			require.Error(t, o.Shutdown(soon()))
+			return nil
+		},
+		"Wait": func(o *ste.Thread) error {
+			fu, err := ste.Async(o, func() (int, error) { time.Sleep(time.Millisecond); return 1, nil })
+			require.NoError(t, err)
+			_, err = fu.Wait(context.Background())
+			return err
+		},
+		"Wait, given up": func(*ste.Thread) error {
+			o, goOn := hanging()
+			defer goOn()
+			fu, err := ste.Async(o, func() (int, error) { return 1, nil })
+			require.NoError(t, err)
+			_, err = fu.Wait(soon())
+			require.Error(t, err)
+			return nil
+		},
+		"Close of a Bound": func(o *ste.Thread) error {
+			b, _ := bind(t, o)
+			return b.Close()
+		},
+		"Close of a Local": func(o *ste.Thread) error {
+			l := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
+			require.NoError(t, o.Submit(func() { l.Get() }))
+			return l.Close()
+		},
+	} {
+		o := start(t)
+		require.NoError(t, a.Submit(func() {
+			require.NoError(t, wait(o), name)
+			require.False(t, ste.Waits(ste.Current()), name)
+		}))
+	}
+}
+
+// T11: who waits for New waits no more once the inits have run: what the new Thread
+// does next may turn to it.
+func TestT11NewIsOverAfterTheInits(t *testing.T) {
+	a := start(t)
+	for range rounds(200) {
+		turned := make(chan error, 1)
+		var o *ste.Thread
+		require.NoError(t, a.Submit(func() {
+			var err error
+			o, err = ste.New(ste.WithInit(func() error {
+				return ste.Current().Thread().Post(func() { turned <- a.Submit(func() {}) })
+			}))
+			require.NoError(t, err)
+		}))
+		require.NoError(t, heard(t, turned))
+		require.NoError(t, o.Close())
+	}
+}

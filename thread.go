@@ -144,9 +144,7 @@ func New(opts ...Option) (*Thread, error) {
 		return t, nil
 	}
 	from := currentIdentity()
-	if err := enterWait(from, c.id, until{c, serving}); err != nil {
-		return nil, err // never: nobody waits for a Thread that is not yet known
-	}
+	_ = enterWait(from, c.id, until{c, serving}) // no ring: the new Thread waits for nobody yet
 	defer leaveWait(from)
 	prim.Go("Thread", c.worker.start)
 	if prim.AwaitEither(c.ready, c.done) || prim.Closed(c.ready) {

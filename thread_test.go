@@ -181,6 +181,12 @@ func TestT1ManyLocksAtOnce(t *testing.T) {
 	require.NoError(t, th.Submit(func() { strayLocks(1000) }))
 	require.Equal(t, tid, tidOf(t, th))
 	require.NoError(t, th.Close())
+
+	for _, hook := range []func(func() error) ste.Option{ste.WithInit, ste.WithTeardown} {
+		th, err := ste.New(hook(func() error { strayLocks(500); return nil }))
+		require.NoError(t, err)
+		require.NoError(t, th.Close(), "without a task")
+	}
 }
 
 func init() {

@@ -104,3 +104,35 @@ func TestRunClosedButNotDone(t *testing.T) {
 		return nil
 	}))
 }
+
+// Run in the middle of a batch of posts runs the rest of it one at a time: it returns
+// before the next when its ctx has ended, and each runs once, in order.
+func TestRunInsideABatch(t *testing.T) {
+	for range max(rounds(100), 20) {
+		th := start(t)
+		hold := make(chan struct{})
+		require.NoError(t, th.Post(func() { <-hold }))
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		var order []int
+		for i := range 40 {
+			require.NoError(t, th.Post(func() {
+				order = append(order, i)
+				switch i {
+				case 3:
+					require.ErrorIs(t, th.Run(ctx), context.Canceled)
+					require.Len(t, order, 21)
+				case 20:
+					cancel()
+				}
+			}))
+		}
+		close(hold)
+		require.NoError(t, th.Submit(func() {}))
+		require.NoError(t, th.Close())
+		require.Len(t, order, 40)
+		for i, n := range order {
+			require.Equal(t, i, n)
+		}
+	}
+}

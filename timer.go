@@ -77,8 +77,7 @@ func (ts *timers) Push(x any) {
 func (ts *timers) Pop() any {
 	n := len(ts.all) - 1
 	t := ts.all[n]
-	ts.all[n] = nil
-	ts.all = ts.all[:n]
+	t.place, ts.all[n], ts.all = -1, nil, ts.all[:n]
 	return t
 }
 
@@ -202,7 +201,6 @@ func (c *core) disarm(tm *timer) bool {
 	}
 	ts := &c.rare.timers
 	heap.Remove(ts, tm.place)
-	tm.place = -1
 	c.wakeAt(ts)
 	return true
 }
@@ -250,7 +248,6 @@ func (c *core) due(now int64, last uint64) *timer {
 		return nil
 	}
 	heap.Pop(ts)
-	tm.place = -1
 	if tm.period > 0 {
 		late := max(prim.Now()-tm.at, 0) / tm.period // other timers may have taken their time
 		tm.due, tm.missed = tm.at+late*tm.period, int(min(late, math.MaxInt))

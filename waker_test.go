@@ -175,6 +175,66 @@ func TestWakerNotWhenServing(t *testing.T) {
 	})
 }
 
+// Nor is it called while Run waits, nor for what is left at the end of the body.
+func TestWakerNotWhileRunWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var woken atomic.Int64
+		next := make(chan context.CancelFunc)
+		var th *ste.Thread
+		ran := 0
+		go func() {
+			assert.NoError(t, ste.Attach(func(here *ste.Thread) error {
+				th = here
+				for range 100 {
+					ctx, cancel := context.WithCancel(context.Background())
+					next <- cancel
+					assert.ErrorIs(t, th.Run(ctx), context.Canceled)
+				}
+				return nil
+			}, ste.WithWaker(func() { woken.Add(1) })))
+			close(next)
+		}()
+		for cancel := range next {
+			synctest.Wait() // until Run sleeps
+			require.NoError(t, th.Post(func() { ran++ }))
+			synctest.Wait()
+			cancel()
+		}
+		require.Equal(t, 100, ran)
+		require.Less(t, woken.Load(), int64(50)) // when the task has begun before its Post looks
+	})
+	for range rounds(20) {
+		woken := 0
+		require.NoError(t, ste.Attach(func(*ste.Thread) error { return nil }, ste.WithWaker(func() { woken++ })))
+		require.Zero(t, woken, "for its own end")
+	}
+}
+
+// The waker is not called for a timer that was stopped.
+func TestWakerForgetsAStoppedTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var woken atomic.Int64
+		th, err := ste.New(ste.WithWaker(func() { woken.Add(1) }))
+		require.NoError(t, err)
+		require.NoError(t, th.Submit(func() {
+			for _, stopped := range []bool{true, false} {
+				tm, err := th.AfterFunc(time.Hour, func() {})
+				require.NoError(t, err)
+				th.RunPending()
+				woken.Store(0)
+				if stopped {
+					require.True(t, tm.Stop())
+					th.RunPending()
+				}
+				time.Sleep(2 * time.Hour)
+				require.Equal(t, stopped, woken.Load() == 0)
+				th.RunPending()
+			}
+		}))
+		require.NoError(t, th.Close())
+	})
+}
+
 // After the end nobody calls the waker any more: what it writes to may be gone.
 func TestWakerIsOverAtTheEnd(t *testing.T) {
 	for i := range rounds(50) {
@@ -207,6 +267,12 @@ func TestWakerIsOverAtTheEnd(t *testing.T) {
 
 // A Thread with a waker hands out its posts one by one: each may sleep elsewhere.
 func TestWakerBetweenPosts(t *testing.T) {
+	for name, make := range map[string]func(testing.TB, ...ste.Option) *ste.Thread{"New": start, "Attach": running} {
+		t.Run(name, func(t *testing.T) { wakerBetweenPosts(t, make) })
+	}
+}
+
+func wakerBetweenPosts(t *testing.T, start func(testing.TB, ...ste.Option) *ste.Thread) {
 	ring := make(chan struct{}, 1)
 	th := start(t, ste.WithWaker(func() {
 		select {

@@ -178,3 +178,51 @@ func TestStartupThread(t *testing.T) {
 	require.NotEqual(t, uint64(os.Getpid()), tidOf(t, th))
 	require.NoError(t, th.Submit(func() { require.False(t, osthread.IsStartup()) }))
 }
+
+// T2: the startup thread is lent while a Thread looks for another one, and given back:
+// other goroutines run there.
+func TestT2StartupThreadGoesOn(t *testing.T) {
+	out, code := runChild(t, "startup thread goes on")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "begun there 20 times")
+}
+
+func init() {
+	children["startup thread goes on"] = func() {
+		// Goroutines that each hold their OS thread: at last one has the startup thread,
+		// unless that is lost.
+		onStartup := func(f func()) {
+			release := make(chan struct{})
+			defer close(release)
+			for range 200 {
+				found := make(chan bool)
+				go func() {
+					runtime.LockOSThread()
+					defer runtime.UnlockOSThread()
+					there := osthread.IsStartup()
+					if there {
+						f()
+					}
+					found <- there
+					<-release
+				}()
+				if <-found {
+					return
+				}
+			}
+			fmt.Println("failed: the startup thread is lost")
+			os.Exit(1)
+		}
+		for range 20 {
+			onStartup(func() {
+				runtime.UnlockOSThread()
+				th, err := ste.New() // its goroutine comes next, and here
+				orDie(err)
+				runtime.Gosched()
+				orDie(th.Close())
+				runtime.LockOSThread()
+			})
+		}
+		fmt.Println("begun there 20 times")
+	}
+}

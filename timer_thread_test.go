@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -163,6 +164,67 @@ func TestT7Timers(t *testing.T) {
 	_ = every
 	require.NoError(t, th.Submit(func() {}))
 	require.True(t, ste.Collect(func() bool { return gone.Load() == 3 }))
+}
+
+// T7: what Close drops is not kept, although a task still runs. A Timer that is kept does
+// not keep its Thread, also if its function has closed that.
+func TestT7DroppedTimers(t *testing.T) {
+	th := start(t)
+	hang := make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(hang) })
+	t.Cleanup(goOn)
+	require.NoError(t, th.Post(func() { <-hang }))
+	var gone atomic.Int64
+	for range 10 {
+		v := new([100]byte)
+		runtime.AddCleanup(v, func(int) { gone.Add(1) }, 0)
+		_, err := th.AfterFunc(time.Hour, func() { v[0]++ })
+		require.NoError(t, err)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- th.Close() }()
+	require.True(t, ste.Collect(func() bool { return gone.Load() == 10 }))
+	goOn()
+	require.NoError(t, heard(t, closed))
+
+	freed := make(chan struct{})
+	tm := func() *ste.Timer {
+		th, err := ste.New()
+		require.NoError(t, err)
+		watch(th)
+		tm, err := th.Every(time.Microsecond, func(ste.Tick) { _ = ste.Current().Thread().Close() })
+		require.NoError(t, err)
+		<-th.Done()
+		runtime.AddCleanup(th, func(int) { close(freed) }, 0)
+		return tm
+	}()
+	require.True(t, ste.Collect(func() bool { return isClosed(freed) }))
+	runtime.KeepAlive(tm)
+}
+
+// T13: of the timers that are due as the Thread closes each runs, in the order of their
+// deadlines, wherever those that are dropped stood between them.
+func TestT13DueTimersInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th, err := ste.New()
+		require.NoError(t, err)
+		hang := make(chan struct{})
+		require.NoError(t, th.Post(func() { <-hang }))
+		synctest.Wait() // until it hangs
+		var order []int
+		// Those up to 6 are kept; without the others their places make no heap.
+		for _, s := range []int{2, 11, 3, 9, 7, 0, 6, 10, 8, 5, 4, 1} {
+			_, err := th.AfterFunc(time.Duration(s)*time.Second, func() { order = append(order, s) })
+			require.NoError(t, err)
+		}
+		time.Sleep(6 * time.Second)
+		closed := make(chan error, 1)
+		go func() { closed <- th.Close() }()
+		synctest.Wait()
+		close(hang)
+		require.NoError(t, <-closed)
+		require.Equal(t, []int{0, 1, 2, 3, 4, 5, 6}, order)
+	})
 }
 
 // T7: a burst of timers leaves no memory behind.

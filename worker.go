@@ -194,10 +194,7 @@ func (w *worker) finish() {
 		w.releaseAll()
 	}
 	w.sweep()
-	for w.newest() != nil { // the error handler has bound something
-		w.releaseAll()
-		w.sweep()
-	}
+	w.releaseAll() // what the error handler has bound
 	w.undoDrops()
 	w.unwake()
 	w.err = w.joined()

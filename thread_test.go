@@ -11,6 +11,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -31,6 +32,32 @@ func TestT1OneThread(t *testing.T) {
 	require.Len(t, tids, 1+5*100+1)
 	for _, tid := range tids {
 		require.Equal(t, tids[0], tid)
+	}
+}
+
+// T1: two stray unlocks in each task never leave the Thread unlocked, wherever a batch of
+// posts begins in the count of tasks.
+func TestT1StaysLocked(t *testing.T) {
+	if runtime.GOARCH == "wasm" {
+		t.Skip("no OS threads")
+	}
+	th := start(t)
+	stray := func() {
+		assert.True(t, lockedHere())
+		strayUnlocks(2)
+		assert.True(t, lockedHere())
+	}
+	for alone := range 20 {
+		hold := make(chan struct{})
+		for range alone {
+			require.NoError(t, th.Submit(stray))
+		}
+		require.NoError(t, th.Post(func() { <-hold; stray() }))
+		for range 100 {
+			require.NoError(t, th.Post(stray))
+		}
+		close(hold)
+		require.NoError(t, th.Submit(stray))
 	}
 }
 

@@ -16,13 +16,15 @@ import (
 )
 
 // A mutant is one small mistake. All of them are in the same build, each behind a
-// number, so a thousand cost no more building than one.
+// number, so a thousand cost no more building than one; but for those without a
+// runtime.KeepAlive, which keeps alive wherever it might be called.
 type mutant struct {
-	n    int
-	file string // in the package's folder
-	line int
-	what string
-	how  string // killed, or why not; empty while it lives
+	n     int
+	file  string // in the package's folder
+	line  int
+	what  string
+	alone string // the file as it must be for this mutant; empty if it is in the common build
+	how   string // killed, or why not; empty while it lives
 }
 
 // An edit puts text before or after a piece of the source. Nothing is taken away, so
@@ -246,8 +248,24 @@ func (g *garden) statements(list []ast.Stmt) {
 		default:
 			continue
 		}
+		if x, ok := s.(*ast.ExprStmt); ok && strings.HasPrefix(types.ExprString(x.X), "runtime.KeepAlive(") {
+			g.alone(x)
+			continue
+		}
 		g.add(s, "if !steMutant(%d) { ", " }", "without "+g.text(s))
 	}
+}
+
+// alone makes the mutant without a KeepAlive; in the common build its number only says
+// which tests come there.
+func (g *garden) alone(s *ast.ExprStmt) {
+	g.add(s, "steMutant(%d); ", "", "without "+g.text(s))
+	text, err := os.ReadFile(g.file)
+	if err != nil {
+		return // as grow will say
+	}
+	from, to := g.pkg.Fset.Position(s.Pos()).Offset, g.pkg.Fset.Position(s.End()).Offset
+	g.mutants[len(g.mutants)-1].alone = string(text[:from]) + "_ = runtime.KeepAlive" + string(text[to:])
 }
 
 func (g *garden) text(n ast.Node) string {

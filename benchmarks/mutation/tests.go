@@ -46,33 +46,36 @@ func build(dir, explored, name string, sources map[string]string) (*tests, error
 	}
 	t := &tests{dir: dir, tmp: tmp, binary: filepath.Join(tmp, "mutants.test"), took: map[string]time.Duration{}, come: map[int][]string{}}
 	sources[filepath.Join(dir, "ste_mutants.go")] = "package " + name + "\n\nimport (\n\"fmt\"\n\"os\"\n\"strconv\"\n\"sync/atomic\"\n)\n" + helpers
+	if err := t.compile(sources, dir, t.binary); err != nil || explored == "" {
+		return t, err
+	}
+	t.explored = filepath.Join(tmp, "explored.test")
+	return t, t.compile(sources, explored, t.explored, "-tags", "ste_explore")
+}
+
+// compile builds the tests in dir with the sources in place of those of the same path.
+func (t *tests) compile(sources map[string]string, dir, binary string, args ...string) error {
 	replace := map[string]string{}
 	for path, text := range sources {
-		replace[path] = filepath.Join(tmp, filepath.Base(path))
+		replace[path] = binary + "." + filepath.Base(path)
 		if err := os.WriteFile(replace[path], []byte(text), 0o666); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := os.WriteFile(filepath.Join(tmp, "overlay.json"), overlay, 0o666); err != nil {
-		return nil, err
+	list := binary + ".json"
+	if err := os.WriteFile(list, overlay, 0o666); err != nil {
+		return err
 	}
-	compile := func(dir, binary string, args ...string) error {
-		cmd := exec.Command("go", append([]string{"test", "-overlay", filepath.Join(tmp, "overlay.json"), "-vet", "off", "-c", "-o", binary}, args...)...)
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOWORK=off")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%w\n%s", err, out)
-		}
-		return nil
+	cmd := exec.Command("go", append([]string{"test", "-overlay", list, "-vet", "off", "-c", "-o", binary}, args...)...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
 	}
-	if err := compile(dir, t.binary); err != nil || explored == "" {
-		return t, err
-	}
-	t.explored = filepath.Join(tmp, "explored.test")
-	return t, compile(explored, t.explored, "-tags", "ste_explore")
+	return nil
 }
 
 // command prepares the tests with env and args.
@@ -123,7 +126,14 @@ func (t *tests) survey(ctx context.Context, run, skip *regexp.Regexp) error {
 // try runs the tests that come to m, the quick ones by themselves first, if full then
 // all of them at full length, in the end the exploration, and says how m fared.
 func (t *tests) try(ctx context.Context, m *mutant, full bool) string {
-	names := t.come[m.n]
+	names, binary, explored := t.come[m.n], t.binary, t.explored
+	if m.alone != "" {
+		binary, explored = filepath.Join(t.tmp, fmt.Sprint("mutant", m.n, ".test")), "" // which collects nothing
+		if err := t.compile(map[string]string{filepath.Join(t.dir, m.file): m.alone}, t.dir, binary); err != nil {
+			return err.Error()
+		}
+		defer os.Remove(binary)
+	}
 	quick, sum := 0, time.Duration(0)
 	for quick < len(names) && sum < 2*time.Second {
 		sum += t.took[names[quick]]
@@ -146,14 +156,14 @@ func (t *tests) try(ctx context.Context, m *mutant, full bool) string {
 		for _, name := range run.names {
 			limit += run.slow * t.took[name]
 		}
-		how := t.run(ctx, m, t.binary, limit, fmt.Sprint("-test.short=", run.short), "-test.failfast",
+		how := t.run(ctx, m, binary, limit, fmt.Sprint("-test.short=", run.short), "-test.failfast",
 			"-test.run", "^("+strings.Join(run.names, "|")+")$")
 		if how != "" || ctx.Err() != nil {
 			return how
 		}
 	}
-	if t.explored != "" {
-		how := t.run(ctx, m, t.explored, 5*time.Minute, "-test.run", "^TestExplore$", "-test.failfast", "-bound", "1", "-draws", "300")
+	if explored != "" {
+		how := t.run(ctx, m, explored, 5*time.Minute, "-test.run", "^TestExplore$", "-test.failfast", "-bound", "1", "-draws", "300")
 		if how != "" {
 			return byExploring
 		}

@@ -65,13 +65,36 @@ func TestT14InUseIsKept(t *testing.T) {
 		"SubmitContext": func(th *ste.Thread, f func()) { th.SubmitContext(context.Background(), f) },
 		"Call":          func(th *ste.Thread, f func()) { ste.Call(th, func() (int, error) { f(); return 0, nil }) },
 		"in place":      func(th *ste.Thread, f func()) { th.Submit(func() { ste.Current().Thread().Submit(f) }) },
+		"in place, SubmitContext": func(th *ste.Thread, f func()) {
+			th.Post(func() { ste.Current().Thread().SubmitContext(context.Background(), f) })
+		},
+		"in place, Call": func(th *ste.Thread, f func()) {
+			th.Post(func() { ste.Call(ste.Current().Thread(), func() (int, error) { f(); return 0, nil }) })
+		},
+		"RunPending": func(th *ste.Thread, f func()) {
+			th.Post(func() {
+				here := ste.Current().Thread()
+				here.Post(f)
+				here.RunPending()
+			})
+		},
+		"Run": func(th *ste.Thread, f func()) {
+			th.Post(func() {
+				ctx, cancel := context.WithCancel(context.Background())
+				here := ste.Current().Thread()
+				here.Post(func() { defer cancel(); f() })
+				here.Run(ctx)
+			})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			th, err := ste.New()
 			require.NoError(t, err)
 			watch(th)
 			tag, done := th.Tag(), th.Done()
+			ran := make(chan struct{})
 			use(th, func() {
+				defer close(ran)
 				for range 10 {
 					runtime.GC()
 					time.Sleep(time.Millisecond)
@@ -89,8 +112,61 @@ func TestT14InUseIsKept(t *testing.T) {
 				assert.NoError(t, <-off, "in use, but closed")
 			})
 			th = nil
+			await(t, ran)
 			require.True(t, ste.Collect(func() bool { return isClosed(done) }))
 		})
+	}
+}
+
+// T14: an attached Thread has its handle as long as Attach goes on.
+func TestT14AttachedIsKept(t *testing.T) {
+	for _, bad := range []bool{false, true} {
+		found := func(when string) error {
+			for range 5 {
+				runtime.GC()
+			}
+			assert.NotNil(t, ste.Current().Thread(), when)
+			return nil
+		}
+		within(t, func() {
+			_ = ste.Attach(func(*ste.Thread) error {
+				found("body")
+				if bad {
+					panic("out")
+				}
+				return nil
+			}, ste.WithTeardown(func() error { return found("teardown") }))
+		})
+	}
+}
+
+// T14: who waits for the end of a Thread that nobody else holds hears its errors, and
+// nobody hears them again.
+func TestT14EndIsToldOnce(t *testing.T) {
+	ends := map[string]func(*ste.Thread) error{
+		"Close":    func(th *ste.Thread) error { return th.Close() },
+		"Shutdown": func(th *ste.Thread) error { return th.Shutdown(context.Background()) },
+	}
+	for name, end := range ends {
+		told := make(chan error, 1)
+		err := func() error {
+			th, err := ste.New(ste.WithTeardown(func() error {
+				for range 10 {
+					runtime.GC()
+					time.Sleep(time.Millisecond) // for the cleanups
+				}
+				return os.ErrInvalid
+			}), ste.WithErrorHandler(func(err error) { told <- err }))
+			require.NoError(t, err)
+			watch(th)
+			return end(th)
+		}()
+		require.Equal(t, os.ErrInvalid, err, name)
+		for range 10 {
+			runtime.GC()
+			time.Sleep(time.Millisecond)
+		}
+		require.Empty(t, told, name)
 	}
 }
 

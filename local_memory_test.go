@@ -157,3 +157,28 @@ func TestT14LocalKeepsNoThread(t *testing.T) {
 	}
 	t.Errorf("%v was not closed", tag)
 }
+
+// T14: a Local in use is kept, even if nobody else holds it: it is not closed in the
+// middle of its Get or Each.
+func TestT14LocalInUseIsKept(t *testing.T) {
+	collect := func() {
+		for range 5 {
+			runtime.GC()
+			time.Sleep(time.Millisecond) // for the cleanups
+		}
+	}
+	th, other := start(t), start(t)
+	require.NoError(t, th.Submit(func() {
+		_, err := ste.NewLocal(func() (int, error) { collect(); return 1, nil }, nil).TryGet()
+		require.NoError(t, err)
+	}))
+	visits := 0
+	require.NoError(t, func() error {
+		l := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
+		for _, th := range []*ste.Thread{th, other} {
+			require.NoError(t, th.Submit(func() { l.Get() }))
+		}
+		return l.Each(context.Background(), func(ste.Tag, *int) error { visits++; collect(); return nil })
+	}())
+	require.Equal(t, 2, visits)
+}

@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"fmt"
 	"math"
-	"runtime"
 	"time"
 
 	"github.com/ste-go/ste/internal/bubble"
@@ -135,7 +134,7 @@ func (tm *Timer) Stop() bool {
 
 // arm makes tm pending, d from now.
 func (c *core) arm(t *Thread, tm *timer, d time.Duration) (*Timer, error) {
-	tm.thread, tm.place = t, -1
+	tm.thread, tm.place = t, -1 // and so the Thread is kept, by its own heap
 	if !c.inbox.Bubbled() && bubble.Here() {
 		// The caller's clock is not the Thread's.
 		if err := c.postOwn(func() { c.start(tm, d) }); err != nil {
@@ -144,7 +143,6 @@ func (c *core) arm(t *Thread, tm *timer, d time.Duration) (*Timer, error) {
 	} else if !c.start(tm, d) {
 		return nil, ErrClosed
 	}
-	runtime.KeepAlive(t)
 	return &Timer{core: opaque.To(tm)}, nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -140,6 +141,37 @@ func TestT16Timers(t *testing.T) {
 	await(t, ran)
 	require.False(t, early, "by the clock of the bubble")
 	require.False(t, gate.Load())
+}
+
+// T13, T16: a Thread outside that is closed from a bubble drops, by its own clock, what is
+// not due then, and not only what is not due when its queue has run.
+func TestT13ClosedFromABubble(t *testing.T) {
+	const deadline = 200 * time.Millisecond
+	for range 20 {
+		th, err := ste.New()
+		require.NoError(t, err)
+		hang := make(chan struct{})
+		begun, ran := time.Now(), false
+		require.NoError(t, th.Post(func() { <-hang }))
+		require.NoError(t, th.Post(func() { time.Sleep(time.Until(begun.Add(deadline + deadline/4))) }))
+		_, err = th.AfterFunc(deadline, func() { ran = true })
+		require.NoError(t, err)
+		synctest.Test(t, func(t *testing.T) {
+			go func() { assert.NoError(t, th.Close()) }()
+			for !th.Closed() {
+				runtime.Gosched()
+			}
+			close(hang)
+		})
+		if slept := time.Since(begun); slept < deadline {
+			t.Fatal("Close has not waited: ", slept)
+		}
+		if !ran {
+			return
+		}
+		// Maybe the machine paused, and it was due.
+	}
+	t.Error("it ran 20 times")
 }
 
 // T7: what has run or was stopped is not kept.

@@ -133,3 +133,18 @@ func TestLocalTake(t *testing.T) {
 	require.NoError(t, l.Close())
 	require.Zero(t, closed)
 }
+
+// A value that is taken while Each is on its way is not visited.
+func TestLocalTakenBeforeItsVisit(t *testing.T) {
+	a, b := start(t), start(t)
+	l := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
+	for _, th := range []*ste.Thread{a, b} {
+		require.NoError(t, th.Submit(func() { l.Get() }))
+	}
+	var visited []ste.Tag
+	require.NoError(t, l.Each(context.Background(), func(tag ste.Tag, _ *int) error {
+		visited = append(visited, tag)
+		return b.Submit(func() { l.Take() })
+	}))
+	require.Equal(t, []ste.Tag{a.Tag()}, visited)
+}

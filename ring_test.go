@@ -434,3 +434,17 @@ func TestT11NewIsOverAfterTheInits(t *testing.T) {
 		require.NoError(t, o.Close())
 	}
 }
+
+// T11: nor does who waits for the end of a Local's value, once that is closed.
+func TestT11LocalIsOverAfterItsClose(t *testing.T) {
+	a, o := start(t), start(t)
+	for range rounds(200) {
+		turned := make(chan error, 1)
+		l := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error {
+			return o.Post(func() { turned <- a.Submit(func() {}) })
+		})
+		require.NoError(t, o.Submit(func() { l.Get() }))
+		require.NoError(t, a.Submit(func() { require.NoError(t, l.Close()) }))
+		require.NoError(t, heard(t, turned))
+	}
+}

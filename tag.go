@@ -61,7 +61,7 @@ func newIdentity(name string) (*identity, error) {
 	for {
 		last := lastID.Load()
 		if last == math.MaxUint64 {
-			return nil, errors.New("ste: New: all Thread ids of this process are used up")
+			return nil, errors.New("ste: all Thread ids of this process are used up")
 		}
 		if lastID.CompareAndSwap(last, last+1) {
 			return &identity{id: last + 1, name: name}, nil

@@ -145,7 +145,9 @@ func TestTagIDs(t *testing.T) {
 		require.Equal(t, uint64(math.MaxUint64), start(t).Tag().ID())
 		for range 3 {
 			_, err := ste.New()
-			require.ErrorContains(t, err, "ste: New: all Thread ids")
+			require.ErrorContains(t, err, "ste: all Thread ids")
+			err = ste.Attach(func(*ste.Thread) error { t.Error("ran"); return nil })
+			require.ErrorContains(t, err, "ste: all Thread ids")
 		}
 	})
 }

@@ -3,6 +3,7 @@ package ste_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -80,38 +81,58 @@ func TestT7Locals(t *testing.T) {
 }
 
 // T7: a Local that is closed gives its slot back, once: with its last value, or at once
-// if it has none, or when it is forgotten.
+// if it has none, or when it is forgotten. In a process of its own, where no other Local
+// is forgotten meanwhile.
 func TestT7LocalSlots(t *testing.T) {
-	th := start(t)
-	first := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
-	slot := ste.Slot(first)
-	for range 3 {
-		require.NoError(t, first.Close())
-		require.NoError(t, first.Close())
-		var locals []*ste.Local[int]
-		opened := 0
-		for i := range 3 {
-			locals = append(locals, ste.NewLocal(func() (int, error) { opened++; return i, nil }, nil))
-		}
-		require.Equal(t, slot, ste.Slot(locals[0]), "given back")
-		require.NotEqual(t, slot, ste.Slot(locals[1]), "and not twice")
-		for range 2 {
-			for i, l := range locals {
-				require.NoError(t, th.Submit(func() { require.Equal(t, i, *l.Get()) }))
+	if runtime.GOARCH == "wasm" {
+		t.Skip("no processes")
+	}
+	out, code := runChild(t, "slots of Locals")
+	require.Zero(t, code, out)
+	require.Equal(t, "given back, each once\n", out)
+}
+
+func init() {
+	children["slots of Locals"] = func() {
+		check := func(ok bool, what string) {
+			if !ok {
+				panic(what)
 			}
 		}
-		require.Equal(t, 3, opened)
-		require.NoError(t, locals[1].Close())
-		require.NoError(t, locals[2].Close())
-		first = locals[0] // this time it has a value
+		th, err := ste.New()
+		orDie(err)
+		first := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
+		slot := ste.Slot(first)
+		for range 3 {
+			orDie(first.Close())
+			orDie(first.Close())
+			var locals []*ste.Local[int]
+			opened := 0
+			for i := range 3 {
+				locals = append(locals, ste.NewLocal(func() (int, error) { opened++; return i, nil }, nil))
+			}
+			check(ste.Slot(locals[0]) == slot, "not given back")
+			check(ste.Slot(locals[1]) != slot, "given back twice")
+			for range 2 {
+				for i, l := range locals {
+					orDie(th.Submit(func() { check(*l.Get() == i, "the value of another Local") }))
+				}
+			}
+			check(opened == 3, "not opened once")
+			orDie(locals[1].Close())
+			orDie(locals[2].Close())
+			first = locals[0] // this time it has a value
+		}
+		orDie(first.Close())
+		func() { ste.NewLocal(func() (int, error) { return 1, nil }, nil) }() // forgotten, without a value
+		check(ste.Collect(func() bool {
+			l := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
+			defer l.Close()
+			return ste.Slot(l) == slot
+		}), "that of a forgotten one is not given back")
+		orDie(th.Close())
+		fmt.Println("given back, each once")
 	}
-	require.NoError(t, first.Close())
-	func() { ste.NewLocal(func() (int, error) { return 1, nil }, nil) }() // forgotten, without a value
-	require.True(t, ste.Collect(func() bool {
-		l := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
-		defer l.Close()
-		return ste.Slot(l) == slot
-	}))
 }
 
 // T14: a Local that nobody holds any more is closed, on the Threads.

@@ -192,6 +192,7 @@ func init() {
 		if ste.RaceEnabled {
 			n = 2500 // the race detector allows 8,128 goroutines, and a Thread has two
 		}
+		runtime.GOMAXPROCS(min(8, runtime.GOMAXPROCS(0))) // they need OS threads too
 		before, begun := threadsOfProcess(), time.Now()
 		ths := make([]*ste.Thread, n)
 		for i := range ths {

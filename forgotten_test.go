@@ -61,31 +61,20 @@ func TestT14ForgottenAfterItsEnd(t *testing.T) {
 // or in place is not forgotten, even if nobody else holds it.
 func TestT14InUseIsKept(t *testing.T) {
 	for name, use := range map[string]func(*ste.Thread, func()){
-		"Submit":        func(th *ste.Thread, f func()) { th.Submit(f) },
-		"SubmitContext": func(th *ste.Thread, f func()) { th.SubmitContext(context.Background(), f) },
-		"Call":          func(th *ste.Thread, f func()) { ste.Call(th, func() (int, error) { f(); return 0, nil }) },
-		"in place":      func(th *ste.Thread, f func()) { th.Submit(func() { ste.Current().Thread().Submit(f) }) },
-		"in place, SubmitContext": func(th *ste.Thread, f func()) {
-			th.Post(func() { ste.Current().Thread().SubmitContext(context.Background(), f) })
-		},
-		"in place, Call": func(th *ste.Thread, f func()) {
-			th.Post(func() { ste.Call(ste.Current().Thread(), func() (int, error) { f(); return 0, nil }) })
-		},
-		"RunPending": func(th *ste.Thread, f func()) {
-			th.Post(func() {
-				here := ste.Current().Thread()
-				here.Post(f)
-				here.RunPending()
-			})
-		},
-		"Run": func(th *ste.Thread, f func()) {
-			th.Post(func() {
-				ctx, cancel := context.WithCancel(context.Background())
-				here := ste.Current().Thread()
-				here.Post(func() { defer cancel(); f() })
-				here.Run(ctx)
-			})
-		},
+		"Submit":                  func(th *ste.Thread, f func()) { th.Submit(f) },
+		"SubmitContext":           func(th *ste.Thread, f func()) { th.SubmitContext(context.Background(), f) },
+		"Call":                    func(th *ste.Thread, f func()) { ste.Call(th, func() (int, error) { f(); return 0, nil }) },
+		"in place":                func(th *ste.Thread, f func()) { th.Submit(func() { ste.Current().Thread().Submit(f) }) },
+		"in place, SubmitContext": alone(func(th *ste.Thread, f func()) { th.SubmitContext(context.Background(), f) }),
+		"in place, Call": alone(func(th *ste.Thread, f func()) {
+			ste.Call(th, func() (int, error) { f(); return 0, nil })
+		}),
+		"RunPending": alone(func(th *ste.Thread, f func()) { th.Post(f); th.RunPending() }),
+		"Run": alone(func(th *ste.Thread, f func()) {
+			ctx, cancel := context.WithCancel(context.Background())
+			th.Post(func() { defer cancel(); f() })
+			th.Run(ctx)
+		}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			th, err := ste.New()
@@ -115,6 +104,20 @@ func TestT14InUseIsKept(t *testing.T) {
 			await(t, ran)
 			require.True(t, ste.Collect(func() bool { return isClosed(done) }))
 		})
+	}
+}
+
+// alone posts use to the Thread; the handle that use is called with is the only one then.
+func alone(use func(*ste.Thread, func())) func(*ste.Thread, func()) {
+	return func(th *ste.Thread, f func()) {
+		begun := make(chan struct{})
+		th.Post(func() {
+			here := ste.Current().Thread()
+			close(begun)
+			use(here, f)
+		})
+		<-begun
+		runtime.KeepAlive(th)
 	}
 }
 

@@ -171,7 +171,7 @@ func heard[T any](t *testing.T, told chan T) T {
 	case v := <-told:
 		return v
 	case <-time.After(*patienceFlag):
-		t.Fatal("the error was lost")
+		t.Fatal("nothing was heard")
 		panic("unreachable")
 	}
 }

@@ -360,16 +360,23 @@ func TestT7WaitsAreForgotten(t *testing.T) {
 		require.NoError(t, o.Post(func() { <-hang }))
 		return o, func() { close(hang) }
 	}
+	// soon ends when the wait is on record.
 	soon := func() context.Context {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-		t.Cleanup(cancel)
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() {
+			defer cancel()
+			for !ste.Waits(a.Tag()) {
+				time.Sleep(10 * time.Microsecond)
+			}
+		}()
 		return ctx
 	}
+	var made *ste.Thread
 	for name, wait := range map[string]func(o *ste.Thread) error{
 		"Submit":         func(o *ste.Thread) error { return o.Submit(func() {}) },
 		"Close":          func(o *ste.Thread) error { return o.Close() },
 		"Shutdown":       func(o *ste.Thread) error { return o.Shutdown(context.Background()) },
-		"New":            func(*ste.Thread) error { th, err := ste.New(works); watch(th); return err },
+		"New":            func(*ste.Thread) (err error) { made, err = ste.New(works); return err },
 		"New that fails": func(*ste.Thread) error { ste.New(fails); return nil },
 		"SubmitContext": func(*ste.Thread) error {
 			o, goOn := hanging()
@@ -413,6 +420,10 @@ func TestT7WaitsAreForgotten(t *testing.T) {
 			require.NoError(t, wait(o), name)
 			require.False(t, ste.Waits(ste.Current()), name)
 		}))
+		if made != nil {
+			watch(made)
+			require.NoError(t, made.Close())
+		}
 	}
 }
 

@@ -3,7 +3,7 @@
 // Command mutation makes small mistakes in a package, one at a time, and counts how
 // many of them its tests notice:
 //
-//	go -C benchmarks run ./mutation            the root package, some 40 minutes
+//	go -C benchmarks run ./mutation            the root package, some 50 minutes
 //	go -C benchmarks run ./mutation -only '^timer.go:'
 //
 // A mistake is a condition turned round, a statement left out, a limit moved by one,

@@ -137,26 +137,39 @@ func (u *upkeep) measureNew(ctx context.Context, d time.Duration) error {
 // the runtime's record of a goroutine that waits, which any other has as well;
 // goroutines and OS threads themselves are not allocated below the library.
 // (The heap with Threads less the heap with locked goroutines scatters by 400
-// bytes, since the runtime keeps ended ones for the next.)
+// bytes, since the runtime keeps ended ones for the next. This way it scatters by 20,
+// and the first round has what a process has once: the median of five.)
 func (u *upkeep) measureHeap() error {
-	const n = 200
 	defer func(rate int) { runtime.MemProfileRate = rate }(runtime.MemProfileRate)
 	runtime.MemProfileRate = 1
+	var seen ratios
+	for range 5 {
+		heap, err := heapOfThreads(200)
+		if err != nil {
+			return err
+		}
+		seen = append(seen, heap)
+	}
+	u.Heap = seen.median()
+	return nil
+}
+
+// heapOfThreads returns what each of n idle Threads holds.
+func heapOfThreads(n int) (float64, error) {
 	before, err := ownHeap()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for range n {
 		t, err := ste.New()
 		if err != nil {
-			return err
+			return 0, err
 		}
 		defer t.Close()
 	}
 	time.Sleep(100 * time.Millisecond) // until all of them sleep
 	after, err := ownHeap()
-	u.Heap = float64(after-before) / n
-	return err
+	return float64(after-before) / float64(n), err
 }
 
 // ownHeap returns how many bytes the library holds.

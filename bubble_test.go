@@ -201,11 +201,13 @@ func TestT16ShutdownByAnOutsideContext(t *testing.T) {
 	for range 20 {
 		ctx, cancel := context.WithCancel(context.Background())
 		ctx.Done() // made out here
-		limited, cancelled := make(chan struct{}), make(chan struct{})
+		limited, cancelled := make(chan *ste.Thread), make(chan struct{})
 		go func() {
-			<-limited
+			th := <-limited
 			cancel()
-			time.Sleep(time.Millisecond) // for what cancel has started
+			for !ste.Doomed(th) { // by what cancel has started
+				time.Sleep(10 * time.Microsecond)
+			}
 			close(cancelled)
 		}()
 		synctest.Test(t, func(t *testing.T) {
@@ -215,7 +217,7 @@ func TestT16ShutdownByAnOutsideContext(t *testing.T) {
 			require.NoError(t, th.Post(func() {
 				<-begin
 				th.Shutdown(ctx)
-				close(limited)
+				limited <- th
 				<-cancelled
 			}))
 			waiter := make(chan error, 1)

@@ -71,6 +71,9 @@ func Waiting[T any](f *Future[T]) int {
 	return c.waiting
 }
 
+// Doomed reports whether the limit of a Shutdown that did not wait has been reached.
+func Doomed(t *Thread) bool { return t.core.Get().doomed.Load() }
+
 // Unclaimed is how many panics of Futures t remembers.
 func Unclaimed(t *Thread) int {
 	c := t.core.Get()

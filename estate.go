@@ -1,5 +1,7 @@
 package ste
 
+import "github.com/ste-go/ste/internal/slots"
+
 // An estate is what a Thread owns and releases at its end, newest first (T13): an entry
 // of a doubly linked circle whose anchor is owned.anchor. Only the Thread touches it.
 type estate struct {
@@ -10,7 +12,7 @@ type estate struct {
 // owned is all that a Thread owns. The Thread's.
 type owned struct {
 	anchor estate
-	locals
+	slots.Table
 }
 
 // owns returns what the Thread owns.

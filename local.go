@@ -10,6 +10,7 @@ import (
 	"github.com/ste-go/ste/internal/bubble"
 	"github.com/ste-go/ste/internal/opaque"
 	"github.com/ste-go/ste/internal/prim"
+	"github.com/ste-go/ste/internal/slots"
 )
 
 // A Local is a value for each Thread: a scratch buffer, a connection, a handle of a C
@@ -40,7 +41,7 @@ func NewLocal[T any](open func() (T, error), close func(*T) error) *Local[T] {
 	if open == nil {
 		panic(nilArgument("NewLocal", "open func"))
 	}
-	c := &local[T]{open: open, close: close, slot: takeSlot()}
+	c := &local[T]{open: open, close: close, slot: slots.Take()}
 	l := &Local[T]{core: opaque.To(c)}
 	if !prim.Exploring {
 		c.cleanup = runtime.AddCleanup(l, forgotten[T].collected, forgotten[T]{weak.Make(c), c.slot})

@@ -10,6 +10,7 @@ import (
 	"weak"
 
 	"github.com/ste-go/ste/internal/prim"
+	"github.com/ste-go/ste/internal/slots"
 )
 
 // A local is the Local without the handle that users hold, so that it can be noticed
@@ -61,7 +62,7 @@ const (
 // here returns this Thread's value, or nil.
 func (c *local[T]) here(id *identity) *localValue[T] {
 	if o := id.core.owned; o != nil {
-		if lv, ok := o.at(c.slot).(*localValue[T]); ok && lv.local == c {
+		if lv, ok := o.At(c.slot).(*localValue[T]); ok && lv.local == c {
 			return lv
 		}
 	}
@@ -78,7 +79,7 @@ func (c *local[T]) make(owner *core) (*T, error) {
 	if !c.enlist(lv) {
 		return nil, c.refusal(owner.id)
 	}
-	owner.owns().set(c.slot, lv)
+	owner.owns().Set(c.slot, lv)
 	defer func() {
 		if lv.state == opening {
 			lv.leave(nil)
@@ -137,7 +138,7 @@ func (c *local[T]) unlist(lv *localValue[T], err error) bool {
 			c.errs = append(c.errs, err)
 		}
 		if c.newest == nil {
-			giveSlot(c.slot)
+			slots.Give(c.slot)
 		}
 	}
 	return c.closed
@@ -167,8 +168,8 @@ func (lv *localValue[T]) leave(err error) (closed bool) {
 
 // vacate empties the slot. On the Thread.
 func (lv *localValue[T]) vacate() {
-	if o := lv.owner.owned; o != nil && o.at(lv.local.slot) == any(lv) {
-		o.set(lv.local.slot, nil)
+	if o := lv.owner.owned; o != nil && o.At(lv.local.slot) == any(lv) {
+		o.Set(lv.local.slot, nil)
 	}
 }
 
@@ -219,7 +220,7 @@ func (c *local[T]) shut(inside uint32) []*localValue[T] {
 	if !c.closed {
 		c.closed = true
 		if c.newest == nil {
-			giveSlot(c.slot)
+			slots.Give(c.slot)
 		}
 	}
 	return c.all(inside)
@@ -236,7 +237,7 @@ type forgotten[T any] struct {
 func (f forgotten[T]) collected() {
 	c := f.c.Value()
 	if c == nil { // no Thread has a value
-		giveSlot(f.slot)
+		slots.Give(f.slot)
 		return
 	}
 	for _, lv := range c.shut(0) {

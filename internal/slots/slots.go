@@ -1,0 +1,88 @@
+// Package slots is where a Thread keeps its values of Locals: each Local has a number,
+// its slot, and each Thread a table by these numbers. So finding a value takes neither a
+// lock nor a map.
+package slots
+
+import (
+	"container/heap"
+	"sort"
+	"sync"
+)
+
+// A Table holds values by slots. It belongs to one Thread and needs no lock. The zero
+// Table is empty. A slot may hold what a Local that is closed has left there at the end
+// of the Thread: who looks compares.
+type Table struct {
+	first [8]any // most programs have few
+	more  []*[page]any
+}
+
+const page = 64
+
+// At returns what was set, or nil.
+func (t *Table) At(slot int) any {
+	if uint(slot) < uint(len(t.first)) {
+		return t.first[slot]
+	}
+	slot -= len(t.first)
+	if n := slot / page; n < len(t.more) && t.more[n] != nil {
+		return t.more[n][slot%page]
+	}
+	return nil
+}
+
+// Set puts v into the slot; nil empties it.
+func (t *Table) Set(slot int, v any) {
+	if slot < len(t.first) {
+		t.first[slot] = v
+		return
+	}
+	slot -= len(t.first)
+	n := slot / page
+	for n >= len(t.more) {
+		t.more = append(t.more, nil)
+	}
+	if t.more[n] == nil {
+		t.more[n] = new([page]any)
+	}
+	t.more[n][slot%page] = v
+}
+
+// all gives each Local a number: the lowest that no other one has, so that tables
+// are no longer than the most Locals there were at one time, and short again after a
+// burst of them.
+var all struct {
+	mu   sync.Mutex
+	free lowest
+	next int
+}
+
+// Take returns a number that nobody has.
+func Take() int {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if len(all.free.IntSlice) > 0 {
+		return heap.Pop(&all.free).(int)
+	}
+	all.next++
+	return all.next - 1
+}
+
+// Give gives a number back.
+func Give(slot int) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	heap.Push(&all.free, slot)
+}
+
+// lowest is a heap with the lowest number on top.
+type lowest struct{ sort.IntSlice }
+
+func (h *lowest) Push(x any) { h.IntSlice = append(h.IntSlice, x.(int)) }
+
+func (h *lowest) Pop() any {
+	n := len(h.IntSlice) - 1
+	slot := h.IntSlice[n]
+	h.IntSlice = h.IntSlice[:n]
+	return slot
+}

@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/ste-go/ste/internal/inbox"
+	"github.com/ste-go/ste/internal/pin"
 	"github.com/ste-go/ste/internal/prim"
 )
 
@@ -251,7 +252,7 @@ func (w *worker) unwake() {
 
 // host is the life of an attached Thread.
 func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
-	lockMore()
+	pin.More()
 	w.guest = true
 	w.id.adopt()
 	w.session(w.begin)
@@ -273,7 +274,7 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 			w.report(w.err)
 		}
 		prim.Close(w.done)
-		unlockMore()
+		pin.Less()
 	}()
 	if w.up {
 		w.left()

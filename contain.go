@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"github.com/ste-go/ste/internal/here"
+	"github.com/ste-go/ste/internal/pin"
 )
 
 // resume is what a coroutine panics with while runtime.Goexit unwinds it, so
@@ -73,12 +74,12 @@ func (c *core) contain(what string, settled bool, f func() error) (err error) {
 	defer func() { c.worker.shut = outer }()
 	settled = settled && !c.worker.guest
 	if settled {
-		resetLocks()
+		pin.Reset()
 	}
 	var pe *PanicError
 	ended := c.coroutine(func() {
 		if settled {
-			defer resetLocks()
+			defer pin.Reset()
 		}
 		var returned bool
 		if returned, err = c.attempt(f, &pe); !returned && pe == nil {

@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/pin"
 )
 
 // LockDepth is how many stray unlocks a Thread outlasts at least.
-const LockDepth = lockDepth
+const LockDepth = pin.Depth
 
 // SetLastID lets the next New count on from id, until the test ends.
 func SetLastID(t *testing.T, id uint64) {

@@ -2,11 +2,13 @@ package ste
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"runtime/pprof"
 
 	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/pin"
 	"github.com/ste-go/ste/internal/prim"
 )
 
@@ -42,18 +44,18 @@ type worker struct {
 // start locks the goroutine to a thread that is not the process's first (T2) and
 // runs the Thread there.
 func (w *worker) start() {
-	lockForGood()
+	pin.Set()
 	if osthread.IsStartup() {
 		// Hold the startup thread until the next goroutine has locked itself to
 		// another one.
 		settled := make(chan struct{})
 		go func() {
-			lockForGood()
+			pin.Set()
 			close(settled)
 			w.main()
 		}()
 		<-settled
-		unlockMore()
+		pin.Less()
 		return
 	}
 	w.main()
@@ -134,7 +136,7 @@ func (w *worker) serve(who *patron) {
 		if w.doomed.Load() {
 			w.drop()
 		}
-		if w.since >= settleEvery && !w.guest {
+		if w.since >= pin.Every && !w.guest {
 			w.settle() // here, and not when a caller waits for the next task
 		}
 		if w.inbox.Until() != inbox.Never && w.inbox.Closed() {
@@ -175,7 +177,7 @@ func (w *worker) count(n uint32) {
 	if w.guest {
 		return
 	}
-	if uint32(w.since)+n > settleEvery {
+	if uint32(w.since)+n > pin.Every {
 		w.settle()
 	}
 	w.since += uint8(n)
@@ -222,5 +224,32 @@ func (w *worker) joined() error {
 func (w *worker) releaseAll() {
 	for e := w.newest(); e != nil; e = w.newest() {
 		w.run(job{kind: aHook, f: e.release})
+	}
+}
+
+// settle sees that the Thread is where it was, and sets the lock count right (T1).
+func (w *worker) settle() {
+	w.since = 0
+	w.check()
+	pin.Set()
+}
+
+// repair is settle for the end of a coroutine.
+func (w *worker) repair() {
+	w.settle()
+	if w.runs > 0 || len(w.extras.hooks) > 0 {
+		pin.Repair(w.runs)
+	}
+}
+
+const _ = uint(pin.Every - inbox.Chunk)
+
+// check ends the process if the Thread has been moved to another OS thread.
+func (w *worker) check() { w.checkIs(w.id.tid.Load()) }
+
+// checkIs is check for a Thread whose OS thread is, or was, tid.
+func (w *worker) checkIs(tid uint64) {
+	if pin.Works && osthread.Self() != tid {
+		crash(fmt.Errorf("ste: %v has lost its OS thread: a task called runtime.UnlockOSThread more often than LockOSThread; remove the surplus calls", tagOf(w.id)))
 	}
 }

@@ -1,6 +1,6 @@
 //go:build race
 
-package ste
+package pin
 
 import "runtime"
 

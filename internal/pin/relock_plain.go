@@ -1,10 +1,10 @@
 //go:build !race
 
-package ste
+package pin
 
 import "runtime"
 
-// relock unlocks lockDepth+strayLocks times and then locks once. UnlockOSThread
+// relock unlocks Depth+strays times and then locks once. UnlockOSThread
 // does nothing at zero.
 //
 // From where the count may be zero until the lock the goroutine is on its own,
@@ -57,4 +57,4 @@ func unlockHalf() {
 	runtime.UnlockOSThread()
 }
 
-const _ = uint(64 - lockDepth - strayLocks)
+const _ = uint(64 - Depth - strays)

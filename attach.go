@@ -9,6 +9,7 @@ import (
 	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/pin"
 	"github.com/ste-go/ste/internal/prim"
+	"github.com/ste-go/ste/internal/who"
 )
 
 // Attach makes the calling goroutine a Thread while body runs: the way to let a
@@ -37,7 +38,7 @@ func Attach(body func(*Thread) error, opts ...Option) error {
 	if body == nil {
 		panic(nilArgument("Attach", "func"))
 	}
-	if id := currentIdentity(); id != nil {
+	if id := who.Current(); id != nil {
 		return fmt.Errorf("ste: Attach on %v: one OS thread cannot be two Threads; use that one", tagOf(id))
 	}
 	t, c, err := newThread("Attach", opts)
@@ -254,7 +255,7 @@ func (w *worker) unwake() {
 func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 	pin.More()
 	w.guest = true
-	w.id.adopt()
+	w.id.Adopt()
 	w.session(w.begin)
 	returned := false
 	// The runtime compares the lock count that a coroutine began with.
@@ -267,7 +268,7 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 			w.serve(nil)
 			w.finish()
 		})
-		w.id.forget()
+		w.id.Forget()
 		if returned {
 			err = join(err, w.err)
 		} else {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ste-go/ste/internal/opaque"
 	"github.com/ste-go/ste/internal/prim"
+	"github.com/ste-go/ste/internal/who"
 )
 
 // A Bound is a value that lives and dies on a Thread: a handle of a C library
@@ -194,7 +195,7 @@ func (b *bound[T]) exit() {
 // error handler and, without one, to slog.
 func (b *Bound[T]) Close() error {
 	c := b.must("Close")
-	from := currentIdentity()
+	from := who.Current()
 	if from == c.owner.id {
 		err := c.closeHere(true, false)
 		runtime.KeepAlive(b)
@@ -205,7 +206,7 @@ func (b *Bound[T]) Close() error {
 			c.order()
 			return err
 		}
-		defer leaveWait(from)
+		defer who.Leave(from)
 		c.closers.Add(1)
 		c.order()
 		prim.Await(c.done)

@@ -25,26 +25,26 @@ func (c *core) coroutine(f func()) (returned bool) {
 			panic(v)
 		}
 	}()
-	tid := c.id.tid.Load()
+	tid := c.id.OSThread()
 	first := tid == 0
-	mine := first || c.id.onGoroutine() || !here.Known
+	mine := first || c.id.OnGoroutine() || !here.Known
 	if !first {
 		c.worker.checkIs(tid) // who takes the identity takes the OS thread on which it is
 		defer c.worker.checkIs(tid)
 	}
 	if mine && !first {
-		c.id.forget()
-		defer c.id.adopt()
+		c.id.Forget()
+		defer c.id.Adopt()
 	}
 	// What this closure holds is held for the life of a Thread.
 	next, _ := iter.Pull(func(func(struct{}) bool) {
 		if mine {
-			c.id.adopt()
+			c.id.Adopt()
 		}
 		returned := false
 		defer func() {
 			if mine {
-				c.id.forget()
+				c.id.Forget()
 			}
 			if v := recover(); v != nil {
 				panic(v) // a mistake of this package's: user code is called with care

@@ -3,6 +3,7 @@ package ste
 import (
 	"errors"
 	"fmt"
+	"github.com/ste-go/ste/internal/who"
 	"os"
 	"reflect"
 	"runtime/debug"
@@ -76,12 +77,12 @@ type WrongThreadError struct {
 	Created []byte       // the stack that made the value, with STE_DEBUG=stacks in the environment
 }
 
-func newWrongThreadError(want *identity, typ reflect.Type, created []byte) *WrongThreadError {
+func newWrongThreadError(want *who.ID, typ reflect.Type, created []byte) *WrongThreadError {
 	return &WrongThreadError{
 		Type:    typ,
 		Want:    tagOf(want),
 		Got:     Current(),
-		Ended:   want.ended.Load(),
+		Ended:   want.Ended(),
 		Created: created,
 	}
 }
@@ -116,6 +117,28 @@ func (e *WrongThreadError) Error() string {
 		fmt.Fprintf(&b, "\n\nthe value was created at:\n%s", e.Created)
 	}
 	return b.String()
+}
+
+// enterWait records that code of from (nil for no Thread) is about to wait for to, until
+// who.Leave. It returns an error, and records nothing, if that closes a ring of waits (T11).
+func enterWait(from, to *who.ID, wait who.Wait) error {
+	return ringError(who.Enter(from, to, wait))
+}
+
+// ringError names the Threads of the ring; nil if it is none.
+func ringError(ring who.Ring) error {
+	switch len(ring) {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("%w: a task of %v waits for its own Thread, which can do nothing else before the task ends", ErrDeadlock, ring[0])
+	}
+	var b strings.Builder
+	b.WriteString(ring[0].String())
+	for _, id := range ring[1:] {
+		fmt.Fprintf(&b, " waits for %v, which", id)
+	}
+	return fmt.Errorf("%w: %s waits for %v; use Post in one direction", ErrDeadlock, b.String(), ring[0])
 }
 
 // nilArgument is the panic for a nil where a promise needs a value (T8).

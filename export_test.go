@@ -4,8 +4,8 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/ste-go/ste/internal/osthread"
 	"github.com/ste-go/ste/internal/pin"
+	"github.com/ste-go/ste/internal/who"
 )
 
 // LockDepth is how many stray unlocks a Thread outlasts at least.
@@ -13,15 +13,15 @@ const LockDepth = pin.Depth
 
 // SetLastID lets the next New count on from id, until the test ends.
 func SetLastID(t *testing.T, id uint64) {
-	old := lastID.Swap(id)
-	t.Cleanup(func() { lastID.Store(old) })
+	old := who.Last.Swap(id)
+	t.Cleanup(func() { who.Last.Store(old) })
 }
 
 // Marks are what the running code of tag's Thread is recognised by: 0 and 0 when
 // nothing is.
 func Marks(tag Tag) (goroutine uintptr, thread uint64) {
 	id := tag.id.Get()
-	return id.g.Load(), id.tid.Load()
+	return id.Goroutine(), id.OSThread()
 }
 
 // RaceEnabled says whether the race detector watches the tests: it makes
@@ -52,17 +52,11 @@ func TimersHeld(t *Thread) int {
 // SettleHere calls f while whoever looks up the calling OS thread's number finds tag's
 // Thread, as if that had just settled here and the caller been moved away.
 func SettleHere(tag Tag, f func()) {
-	byOSThread.put(osthread.Self(), tag.id.Get())
-	defer byOSThread.drop(osthread.Self())
-	f()
+	tag.id.Get().Pretend(f)
 }
 
 // Waits reports whether a wait of tag's Thread for another one is on record.
-func Waits(tag Tag) bool {
-	ring.mu.Lock()
-	defer ring.mu.Unlock()
-	return tag.id.Get().waiting.to != nil
-}
+func Waits(tag Tag) bool { return tag.id.Get().Waits() }
 
 // Waiting is how many Waits will take f's result.
 func Waiting[T any](f *Future[T]) int {

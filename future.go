@@ -8,6 +8,7 @@ import (
 	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/opaque"
 	"github.com/ste-go/ste/internal/prim"
+	"github.com/ste-go/ste/internal/who"
 )
 
 // A Future is the result of an Async task, now or later.
@@ -144,9 +145,9 @@ func (f *future[T]) wait(ctx context.Context) (T, error) {
 	f.mu.Unlock()
 	var refused error
 	if !gone { // else there is no wait, so no ring
-		from := currentIdentity()
+		from := who.Current()
 		if refused = enterWait(from, f.core.id, f); refused == nil {
-			defer leaveWait(from)
+			defer who.Leave(from)
 			if prim.AwaitEither(f.done, ended) {
 				return f.take()
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/ste-go/ste/internal/opaque"
 	"github.com/ste-go/ste/internal/prim"
 	"github.com/ste-go/ste/internal/slots"
+	"github.com/ste-go/ste/internal/who"
 )
 
 // A Local is a value for each Thread: a scratch buffer, a connection, a handle of a C
@@ -67,7 +68,7 @@ func (l *Local[T]) must(call string) *local[T] {
 func (l *Local[T]) Get() *T {
 	if l != nil {
 		if c := l.core.Get(); c != nil {
-			if id := currentIdentity(); id != nil {
+			if id := who.Current(); id != nil {
 				if lv := c.here(id); lv != nil && lv.state == alive {
 					return &lv.v
 				}
@@ -89,13 +90,13 @@ func (l *Local[T]) TryGet() (*T, error) { return l.tryGet("TryGet") }
 
 func (l *Local[T]) tryGet(call string) (*T, error) {
 	c := l.must(call)
-	id := currentIdentity()
+	id := who.Current()
 	if id == nil {
 		return nil, &WrongThreadError{Type: reflect.TypeFor[Local[T]]()}
 	}
 	lv := c.here(id)
 	if lv == nil {
-		v, err := c.make(id.core)
+		v, err := c.make(id.Home.(*core))
 		runtime.KeepAlive(l)
 		return v, err
 	}
@@ -113,7 +114,7 @@ func (l *Local[T]) tryGet(call string) (*T, error) {
 // now. Take panics off every Thread.
 func (l *Local[T]) Take() (T, bool) {
 	c := l.must("Take")
-	id := currentIdentity()
+	id := who.Current()
 	if id == nil {
 		panic(&WrongThreadError{Type: reflect.TypeFor[Local[T]]()})
 	}
@@ -149,7 +150,7 @@ func (l *Local[T]) Each(ctx context.Context, f func(Tag, *T) error) error {
 	c.mu.Lock()
 	all := c.all(inside)
 	c.mu.Unlock()
-	from := currentIdentity()
+	from := who.Current()
 	for _, lv := range all {
 		if ctx.Err() != nil {
 			return cause(ctx)
@@ -187,7 +188,7 @@ func (l *Local[T]) Each(ctx context.Context, f func(Tag, *T) error) error {
 // leaves the values inside to their Threads.
 func (l *Local[T]) Close() error {
 	c := l.must("Close")
-	from := currentIdentity()
+	from := who.Current()
 	if !prim.Exploring {
 		c.cleanup.Stop()
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ste-go/ste/internal/prim"
 	"github.com/ste-go/ste/internal/slots"
+	"github.com/ste-go/ste/internal/who"
 )
 
 // A local is the Local without the handle that users hold, so that it can be noticed
@@ -60,8 +61,8 @@ const (
 )
 
 // here returns this Thread's value, or nil.
-func (c *local[T]) here(id *identity) *localValue[T] {
-	if o := id.core.owned; o != nil {
+func (c *local[T]) here(id *who.ID) *localValue[T] {
+	if o := id.Home.(*core).owned; o != nil {
 		if lv, ok := o.At(c.slot).(*localValue[T]); ok && lv.local == c {
 			return lv
 		}
@@ -69,7 +70,7 @@ func (c *local[T]) here(id *identity) *localValue[T] {
 	return nil
 }
 
-func (c *local[T]) refusal(id *identity) error {
+func (c *local[T]) refusal(id *who.ID) error {
 	return fmt.Errorf("ste: Local[%v]: closed, or its value on %v is: %w", reflect.TypeFor[T](), tagOf(id), ErrClosed)
 }
 
@@ -152,7 +153,7 @@ func (c *local[T]) all(inside uint32) (all []*localValue[T]) {
 			all = append(all, lv)
 		}
 	}
-	slices.SortFunc(all, func(a, b *localValue[T]) int { return cmp.Compare(a.owner.id.id, b.owner.id.id) })
+	slices.SortFunc(all, func(a, b *localValue[T]) int { return cmp.Compare(a.owner.id.Number(), b.owner.id.Number()) })
 	return all
 }
 
@@ -203,12 +204,12 @@ func (lv *localValue[T]) endUnheard() { lv.end(false, true) }
 func (lv *localValue[T]) Over() bool { return lv.over.Load() }
 
 // await waits for the end of the value.
-func (lv *localValue[T]) await(from *identity) error {
+func (lv *localValue[T]) await(from *who.ID) error {
 	if err := enterWait(from, lv.owner.id, lv); err != nil {
 		lv.closers.Add(-1)
 		return err
 	}
-	defer leaveWait(from)
+	defer who.Leave(from)
 	prim.Await(lv.done)
 	return nil
 }

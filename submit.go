@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/ste-go/ste/internal/inbox"
+	"github.com/ste-go/ste/internal/who"
 )
 
 // Submit runs f on the Thread and waits until it has ended; see Post for not
@@ -29,7 +30,7 @@ func (t *Thread) Submit(f func()) error {
 	if f == nil {
 		panic(nilArgument("Submit", "func"))
 	}
-	from := currentIdentity()
+	from := who.Current()
 	if from == c.id {
 		f()
 	} else if err := c.submit(from, nil, f); err != nil {
@@ -54,7 +55,7 @@ func (t *Thread) SubmitContext(ctx context.Context, f func()) error {
 	if ctx.Err() != nil {
 		return cause(ctx)
 	}
-	from := currentIdentity()
+	from := who.Current()
 	if from == c.id {
 		f()
 	} else if err := c.submit(from, ctx, f); err != nil {
@@ -89,7 +90,7 @@ func Call[T any](t *Thread, f func() (T, error)) (T, error) {
 	if f == nil {
 		panic(nilArgument("Call", "func"))
 	}
-	from := currentIdentity()
+	from := who.Current()
 	if from == c.id {
 		v, err := f()
 		runtime.KeepAlive(t)
@@ -136,7 +137,7 @@ func (fr *frame[T]) take() (T, error) {
 
 // submit queues f for the code of from (nil for code on no Thread) and waits for
 // its end. ctx is nil for a wait without end.
-func (c *core) submit(from *identity, ctx context.Context, f func()) error {
+func (c *core) submit(from *who.ID, ctx context.Context, f func()) error {
 	var ended <-chan struct{}
 	if ctx != nil {
 		ended = ctx.Done() // asked before anything is queued: it is user code
@@ -149,19 +150,23 @@ func (c *core) submit(from *identity, ctx context.Context, f func()) error {
 
 // await queues f as task and waits for its end, or until ended is closed, which
 // is ctx.Done(). The task is the caller's again when await returns.
-func (c *core) await(from *identity, ctx context.Context, ended <-chan struct{}, task *inbox.Task, f func()) (inbox.End, error) {
+func (c *core) await(from *who.ID, ctx context.Context, ended <-chan struct{}, task *inbox.Task, f func()) (inbox.End, error) {
 	if from == nil {
 		if err := c.put(task, f); err != nil {
 			return inbox.Dropped, err
 		}
 	} else {
-		if err := enterWaitIf(from, c.id, task, func() error { return c.put(task, f) }); err != nil {
+		ring, err := who.EnterIf(from, c.id, task, func() error { return c.put(task, f) })
+		if ring != nil {
+			err = ringError(ring)
 			if c.inbox.Closed() {
 				err = ErrClosed // this call would not have waited, so there is no ring
 			}
+		}
+		if err != nil {
 			return inbox.Dropped, err
 		}
-		defer leaveWait(from)
+		defer who.Leave(from)
 	}
 	c.wake()
 	if ended == nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ste-go/ste/internal/opaque"
+	"github.com/ste-go/ste/internal/who"
 )
 
 // A Tagged holds a value that only the Thread on which it was made may open:
@@ -34,7 +35,7 @@ type Tagged[T any] struct {
 // box lies behind an opaque pointer so that reflection finds neither the value
 // nor the Thread's atomics (G4).
 type box[T any] struct {
-	owner   *identity
+	owner   *who.ID
 	value   T
 	created []byte
 }
@@ -45,7 +46,7 @@ var stacks = slices.Contains(strings.Split(os.Getenv("STE_DEBUG"), ","), "stacks
 
 // NewTagged returns v bound to the current Thread. It panics off every Thread.
 func NewTagged[T any](v T) *Tagged[T] {
-	owner := currentIdentity()
+	owner := who.Current()
 	if owner == nil {
 		panic("ste: NewTagged[" + reflect.TypeFor[T]().String() + "] on no Thread; call it in a task (goroutines that a task starts are on no Thread)")
 	}
@@ -61,7 +62,7 @@ func NewTagged[T any](v T) *Tagged[T] {
 func (g *Tagged[T]) Get() T {
 	// The passing check stands here whole, small enough to be inlined.
 	if g != nil {
-		if b := g.box.Get(); b != nil && b.owner.onGoroutine() {
+		if b := g.box.Get(); b != nil && b.owner.OnGoroutine() {
 			return b.value
 		}
 	}
@@ -72,7 +73,7 @@ func (g *Tagged[T]) Get() T {
 // Thread. The zero Tagged panics here too.
 func (g *Tagged[T]) TryGet() (T, error) {
 	b := g.must()
-	if !b.owner.onThread() {
+	if !b.owner.OnThread() {
 		var zero T
 		return zero, b.refusal()
 	}
@@ -84,7 +85,7 @@ func (g *Tagged[T]) TryGet() (T, error) {
 // Ptr panics with a *WrongThreadError.
 func (g *Tagged[T]) Ptr() *T {
 	if g != nil {
-		if b := g.box.Get(); b != nil && b.owner.onGoroutine() {
+		if b := g.box.Get(); b != nil && b.owner.OnGoroutine() {
 			return &b.value
 		}
 	}
@@ -97,7 +98,7 @@ func (g *Tagged[T]) OnThread() bool {
 		g.must()
 	}
 	b := g.box.Get()
-	return b != nil && b.owner.onThread()
+	return b != nil && b.owner.OnThread()
 }
 
 // Tag returns the Tag of the Thread that owns the value; the zero Tag for the
@@ -115,7 +116,7 @@ func (g *Tagged[T]) Tag() Tag {
 // open is the check in full: it returns the box or panics.
 func (g *Tagged[T]) open() *box[T] {
 	b := g.must()
-	if !b.owner.onThread() {
+	if !b.owner.OnThread() {
 		panic(b.refusal())
 	}
 	return b

@@ -12,6 +12,7 @@ import (
 	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/opaque"
 	"github.com/ste-go/ste/internal/prim"
+	"github.com/ste-go/ste/internal/who"
 )
 
 // A Thread is an executor: one goroutine locked to one OS thread, which runs
@@ -42,7 +43,7 @@ type Thread struct {
 // core is the Thread without the handle that users hold: the running goroutine
 // refers to the core only, so that a handle nobody holds can be noticed (T14).
 type core struct {
-	id     *identity
+	id     *who.ID
 	inbox  *inbox.Inbox
 	extras *extras       // immutable
 	ready  chan struct{} // closed by the Thread when all inits have succeeded; nil if New does not wait
@@ -143,9 +144,9 @@ func New(opts ...Option) (*Thread, error) {
 		prim.Go("Thread", c.worker.start)
 		return t, nil
 	}
-	from := currentIdentity()
+	from := who.Current()
 	_ = enterWait(from, c.id, until{c, serving}) // no ring: the new Thread waits for nobody yet
-	defer leaveWait(from)
+	defer who.Leave(from)
 	prim.Go("Thread", c.worker.start)
 	if prim.AwaitEither(c.ready, c.done) || prim.Closed(c.ready) {
 		return t, nil // also if an init has closed the Thread: it was made all the same
@@ -165,7 +166,7 @@ func newThread(call string, opts []Option) (*Thread, *core, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	id, err := newIdentity(cfg.name)
+	id, err := who.New(cfg.name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -184,10 +185,10 @@ func newThread(call string, opts []Option) (*Thread, *core, error) {
 		c.extras.wake = c.wake
 	}
 	c.worker = &worker{core: c}
-	id.core = c
+	id.Home = c
 	c.awake.Store(true)
 	t := &Thread{core: opaque.To(c)}
-	id.thread = weak.Make(t)
+	id.Thread = weak.Make(t)
 	return t, c, nil
 }
 
@@ -206,7 +207,7 @@ func (t *Thread) must(call string) *core {
 // OnThread reports whether the calling code is on the Thread: in a task or hook,
 // in what they call, in a cgo callback made from there, in the body of an
 // iter.Pull that they run. A goroutine that a task starts is not on the Thread.
-func (t *Thread) OnThread() bool { return t.must("OnThread").id.onThread() }
+func (t *Thread) OnThread() bool { return t.must("OnThread").id.OnThread() }
 
 // Tag returns the Thread's identity.
 func (t *Thread) Tag() Tag { return tagOf(t.must("Tag").id) }
@@ -235,14 +236,14 @@ func (t *Thread) Closed() bool { return t.must("Closed").inbox.Closed() }
 func (t *Thread) Close() error {
 	c := t.must("Close")
 	c.close()
-	from := currentIdentity()
+	from := who.Current()
 	if from == c.id {
 		return nil
 	}
 	if err := enterWait(from, c.id, until{c, ended}); err != nil {
 		return err
 	}
-	defer leaveWait(from)
+	defer who.Leave(from)
 	prim.Await(c.done)
 	c.told.Store(true)
 	runtime.KeepAlive(t) // else the cleanup might tell c.err as well
@@ -264,7 +265,7 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 		panic(nilArgument("Shutdown", "context"))
 	}
 	c.close()
-	from := currentIdentity()
+	from := who.Current()
 	if from == c.id {
 		c.dropWhenDone(ctx)
 		return nil
@@ -274,7 +275,7 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 			c.dropWhenDone(ctx)
 			return err
 		}
-		defer leaveWait(from)
+		defer who.Leave(from)
 	}
 	if !prim.AwaitEither(c.done, ctx.Done()) && !prim.Closed(c.done) { // a finished Thread wins over an ended ctx
 		n := c.drop()

@@ -63,7 +63,7 @@ func (w *worker) start() {
 
 // main is the life of a Thread, on its locked goroutine.
 func (w *worker) main() {
-	if name := w.id.name; name != "" {
+	if name := w.id.Name(); name != "" {
 		osthread.SetName(name)
 		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("ste", name)))
 	}
@@ -200,8 +200,8 @@ func (w *worker) finish() {
 	w.undoDrops()
 	w.unwake()
 	w.err = w.joined()
-	w.owned, w.id.core = nil, nil
-	w.id.ended.Store(true)
+	w.owned, w.id.Home = nil, nil
+	w.id.End()
 	if w.exited {
 		w.stage.Store(exited)
 	} else {
@@ -245,7 +245,7 @@ func (w *worker) repair() {
 const _ = uint(pin.Every - inbox.Chunk)
 
 // check ends the process if the Thread has been moved to another OS thread.
-func (w *worker) check() { w.checkIs(w.id.tid.Load()) }
+func (w *worker) check() { w.checkIs(w.id.OSThread()) }
 
 // checkIs is check for a Thread whose OS thread is, or was, tid.
 func (w *worker) checkIs(tid uint64) {

@@ -1,7 +1,7 @@
 // Package prim is what the hand-off is made of: atomics, the lock, parking,
 // spinning and the clock. Package inbox uses nothing else of the kind, so that the
 // same code can run under a scheduler that explores its interleavings. The root
-// package is built on it and explored too, but for registry.go, tag.go and internal/slots,
+// package is built on it and explored too, but for internal/who (its ring of waits aside) and internal/slots,
 // which use sync and sync/atomic directly.
 //
 // In the normal build (plain.go) Word, Count, Flag, Pointer and Mutex are the types

@@ -1,8 +1,10 @@
-package ste
+package who
 
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/ste-go/ste/internal/osthread"
 )
 
 // Live Threads by the two things that running code can know of itself. Current
@@ -32,7 +34,7 @@ type registry struct {
 // An entry is immutable once published.
 type entry struct {
 	key  uint64
-	id   *identity
+	id   *ID
 	next *entry
 }
 
@@ -42,7 +44,7 @@ func (r *registry) bucket(key uint64) *atomic.Pointer[entry] {
 	return &r.heads[key*0x9E3779B97F4A7C15>>(64-bucketBits)]
 }
 
-func (r *registry) get(key uint64) *identity {
+func (r *registry) get(key uint64) *ID {
 	for e := r.bucket(key).Load(); e != nil; e = e.next {
 		if e.key == key {
 			return e.id
@@ -51,7 +53,7 @@ func (r *registry) get(key uint64) *identity {
 	return nil
 }
 
-func (r *registry) put(key uint64, id *identity) {
+func (r *registry) put(key uint64, id *ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	head := r.bucket(key)
@@ -69,4 +71,12 @@ func (r *registry) drop(key uint64) {
 		}
 	}
 	head.Store(kept)
+}
+
+// Pretend calls f while whoever looks up the calling OS thread's number finds id, as if
+// that Thread had just settled here and the caller been moved away. For tests.
+func (id *ID) Pretend(f func()) {
+	byOSThread.put(osthread.Self(), id)
+	defer byOSThread.drop(osthread.Self())
+	f()
 }

@@ -1,23 +1,18 @@
-package ste
+package who
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/ste-go/ste/internal/prim"
-)
+import "github.com/ste-go/ste/internal/prim"
 
 // An edge says that the code of one Thread waits for another Thread. It exists
-// until the wait is over, which is not when the waiter wakes: over turns true
+// until the wait is over, which is not when the waiter wakes: Over turns true
 // the moment the awaited thing has ended, before the other Thread does anything
 // else (T11).
 type edge struct {
-	to   *identity
-	wait waitable
+	to   *ID
+	wait Wait
 }
 
-// waitable is what an edge waits for.
-type waitable interface{ Over() bool }
+// A Wait is what a Thread waits for.
+type Wait interface{ Over() bool }
 
 func (e edge) holds() bool { return e.to != nil && !e.wait.Over() }
 
@@ -31,30 +26,35 @@ func (e edge) holds() bool { return e.to != nil && !e.wait.Over() }
 // did: a reported ring was really there.
 var ring struct{ mu prim.Mutex }
 
-// enterWait records that from's code is about to wait for to. It returns an
-// error, and records nothing, if that closes a ring of waits. from may be nil:
-// code on no Thread cannot be part of a ring.
-func enterWait(from, to *identity, wait waitable) error {
+// A Ring is a ring of waits: each waits for the next one, and the last for the first,
+// whose wait would close the ring. None is nil.
+type Ring []*ID
+
+// Enter records that from's code is about to wait for to. It returns the ring that this
+// would close, and then records nothing. from may be nil: code on no Thread cannot be
+// part of a ring.
+func Enter(from, to *ID, wait Wait) Ring {
 	if from == nil {
 		return nil
 	}
-	return enterWaitIf(from, to, wait, nil)
+	closed, _ := EnterIf(from, to, wait, nil)
+	return closed
 }
 
-// enterWaitIf is enterWait for a wait that begin, unless nil, starts or refuses with an
+// EnterIf is Enter for a wait that begin, unless nil, starts or refuses with an
 // error; from is not nil. To other walks the wait begins at the moment it is recorded: what
 // begin set going may already have reached the next Threads of a ring, but they
 // find this edge; and a refused wait was never there.
-func enterWaitIf(from, to *identity, wait waitable, begin func() error) error {
+func EnterIf(from, to *ID, wait Wait, begin func() error) (Ring, error) {
 	ring.mu.Lock()
 	defer ring.mu.Unlock()
 	if begin == nil && wait.Over() {
-		return nil // meanwhile; what has ended waits for nobody
+		return nil, nil // meanwhile; what has ended waits for nobody
 	}
 	e := edge{to, wait}
 	for at := e; at.to != nil; {
 		if at.to == from {
-			return ringError(from, e)
+			return walked(from, to), nil
 		}
 		if at = at.to.waiting; !at.holds() {
 			break
@@ -62,15 +62,24 @@ func enterWaitIf(from, to *identity, wait waitable, begin func() error) error {
 	}
 	if begin != nil {
 		if err := begin(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	from.waiting = e
-	return nil
+	return nil, nil
 }
 
-// leaveWait removes what enterWait recorded.
-func leaveWait(from *identity) {
+// walked is the ring that a wait of from for to closes. The caller holds ring.mu.
+func walked(from, to *ID) Ring {
+	r := Ring{from}
+	for ; to != from; to = to.waiting.to {
+		r = append(r, to)
+	}
+	return r
+}
+
+// Leave removes what Enter recorded.
+func Leave(from *ID) {
 	if from == nil {
 		return
 	}
@@ -79,18 +88,9 @@ func leaveWait(from *identity) {
 	ring.mu.Unlock()
 }
 
-// ringError names the Threads of the ring that e closes.
-func ringError(from *identity, e edge) error {
-	if e.to == from {
-		return fmt.Errorf("%w: a task of %v waits for its own Thread, which can do nothing else before the task ends", ErrDeadlock, tagOf(from))
-	}
-	var b strings.Builder
-	fmt.Fprint(&b, tagOf(from))
-	for at := e; ; at = at.to.waiting {
-		fmt.Fprintf(&b, " waits for %v", tagOf(at.to))
-		if at.to == from {
-			return fmt.Errorf("%w: %s; use Post in one direction", ErrDeadlock, b.String())
-		}
-		b.WriteString(", which")
-	}
+// Waits reports whether a wait of the Thread is on record, over or not.
+func (id *ID) Waits() bool {
+	ring.mu.Lock()
+	defer ring.mu.Unlock()
+	return id.waiting.to != nil
 }

@@ -190,7 +190,7 @@ func (w *worker) nested(p *patron) {
 // lend gives the loop to user code: from now on the waker is called.
 func (w *worker) lend() {
 	w.awake.Store(false)
-	if at := w.inbox.Until(); at == inbox.Never {
+	if at := w.inbox.Until(); at == prim.Never {
 		w.alarm.Stop()
 	} else {
 		w.alarm.At(at, w.extras.wake)

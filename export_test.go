@@ -46,7 +46,7 @@ func TimersHeld(t *Thread) int {
 	c := t.core.Get()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return cap(c.seldom().timers.all)
+	return c.seldom().timers.Room()
 }
 
 // SettleHere calls f while whoever looks up the calling OS thread's number finds tag's

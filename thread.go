@@ -12,6 +12,7 @@ import (
 	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/opaque"
 	"github.com/ste-go/ste/internal/prim"
+	"github.com/ste-go/ste/internal/timers"
 	"github.com/ste-go/ste/internal/who"
 )
 
@@ -93,7 +94,7 @@ type core struct {
 type rare struct {
 	unclaimed map[*claim]struct{} // panics of Async tasks that no Wait has taken
 	undo      func()              // stops what Shutdowns that did not wait have set up; may be nil
-	timers    timers
+	timers    timers.Heap[*timer]
 	errs      []error // of hooks; the Thread's
 }
 

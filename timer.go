@@ -1,15 +1,14 @@
 package ste
 
 import (
-	"container/heap"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/ste-go/ste/internal/bubble"
-	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/opaque"
 	"github.com/ste-go/ste/internal/prim"
+	"github.com/ste-go/ste/internal/timers"
 )
 
 // A Timer is work that a Thread does at a time, or again and again.
@@ -43,41 +42,12 @@ type timer struct {
 	run    func() error // calls the user's function
 
 	// Guarded by owner.mu.
-	thread *Thread // nil unless it is pending, or an Every that runs; keeps the Thread alive
-	at     int64   // the deadline, on prim's clock
-	number uint64  // those with the same deadline run in the order of their numbers
-	place  int     // in the heap; -1 when it is not, as before its start or while an Every's f runs
+	thread *Thread             // nil unless it is pending, or an Every that runs; keeps the Thread alive
+	item   timers.Item[*timer] // its deadline, on prim's clock; not in the heap before its start and while an Every's f runs
 
 	// The Thread's.
 	due    int64 // of the tick that runs
 	missed int
-}
-
-// timers are a Thread's pending ones, a heap. Guarded by core.mu.
-type timers struct {
-	all  []*timer
-	last uint64 // the newest number
-}
-
-func (ts *timers) Len() int { return len(ts.all) }
-func (ts *timers) Less(i, j int) bool {
-	a, b := ts.all[i], ts.all[j]
-	return a.at < b.at || a.at == b.at && a.number < b.number
-}
-func (ts *timers) Swap(i, j int) {
-	ts.all[i], ts.all[j] = ts.all[j], ts.all[i]
-	ts.all[i].place, ts.all[j].place = i, j
-}
-func (ts *timers) Push(x any) {
-	t := x.(*timer)
-	t.place = len(ts.all)
-	ts.all = append(ts.all, t)
-}
-func (ts *timers) Pop() any {
-	n := len(ts.all) - 1
-	t := ts.all[n]
-	t.place, ts.all[n], ts.all = -1, nil, ts.all[:n]
-	return t
 }
 
 // AfterFunc runs f on the Thread once d has passed, and does not wait for it; a d
@@ -134,7 +104,7 @@ func (tm *Timer) Stop() bool {
 
 // arm makes tm pending, d from now.
 func (c *core) arm(t *Thread, tm *timer, d time.Duration) (*Timer, error) {
-	tm.thread, tm.place = t, -1 // and so the Thread is kept, by its own queue or heap
+	tm.thread, tm.item.Of = t, tm // and so the Thread is kept, by its own queue or heap
 	if !c.inbox.Bubbled() && bubble.Here() {
 		// The caller's clock is not the Thread's.
 		if err := c.postOwn(func() { c.start(tm, d) }); err != nil {
@@ -151,7 +121,7 @@ func (c *core) start(tm *timer, d time.Duration) bool {
 	now := prim.Now()
 	at := now + int64(d)
 	if at < now { // d is some 290 years
-		at = inbox.Never - 1
+		at = prim.Never - 1
 	}
 	earliest, ok := c.pend(tm, at)
 	if earliest {
@@ -174,12 +144,9 @@ func (c *core) pend(tm *timer, at int64) (earliest, ok bool) {
 		return false, false
 	}
 	ts := &c.seldom().timers
-	tm.at = at
-	ts.last++
-	tm.number = ts.last
-	heap.Push(ts, tm)
-	c.wakeAt(ts)
-	return tm.place == 0, true
+	earliest = ts.Add(&tm.item, at)
+	c.inbox.WakeAt(ts.Next())
+	return earliest, true
 }
 
 // again puts an Every back whose f has ended. It was not in the heap meanwhile, for
@@ -194,25 +161,13 @@ func (c *core) disarm(tm *timer) bool {
 		return false
 	}
 	tm.thread = nil
-	if tm.place < 0 {
+	if !tm.item.Pending() {
 		return !c.inbox.Closed()
 	}
 	ts := &c.rare.timers
-	heap.Remove(ts, tm.place)
-	c.wakeAt(ts)
+	ts.Remove(&tm.item)
+	c.inbox.WakeAt(ts.Next())
 	return true
-}
-
-// wakeAt tells the inbox about the earliest deadline. The caller holds mu.
-func (c *core) wakeAt(ts *timers) {
-	at := int64(inbox.Never)
-	if len(ts.all) > 0 {
-		at = ts.all[0].at
-	}
-	if n := len(ts.all); cap(ts.all) > 64 && n < cap(ts.all)/4 { // T7
-		ts.all = append(make([]*timer, 0, 2*n), ts.all...)
-	}
-	c.inbox.WakeAt(at)
 }
 
 // tick runs the timers that are due, each once.
@@ -220,10 +175,10 @@ func (w *worker) tick() {
 	w.yields = true // before anything can end this
 	now := prim.Now()
 	w.mu.Lock()
-	last := w.seldom().timers.last
+	newest := w.seldom().timers.Newest()
 	w.mu.Unlock()
 	for {
-		tm := w.due(now, last)
+		tm := w.due(now, newest)
 		if tm == nil {
 			return
 		}
@@ -233,26 +188,23 @@ func (w *worker) tick() {
 	}
 }
 
-// due takes the next timer that is due now and not newer than last.
-func (c *core) due(now int64, last uint64) *timer {
+// due takes the next timer that is due now and was not armed after newest.
+func (c *core) due(now int64, newest uint64) *timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ts := &c.seldom().timers
-	if len(ts.all) == 0 {
+	it := ts.Take(now, newest)
+	if it == nil {
 		return nil
 	}
-	tm := ts.all[0]
-	if tm.at > now || tm.number > last {
-		return nil
-	}
-	heap.Pop(ts)
+	tm := it.Of
 	if tm.period > 0 {
-		late := max(prim.Now()-tm.at, 0) / tm.period // other timers may have taken their time
-		tm.due, tm.missed = tm.at+late*tm.period, int(min(late, math.MaxInt))
+		late := max(prim.Now()-it.At, 0) / tm.period // other timers may have taken their time
+		tm.due, tm.missed = it.At+late*tm.period, int(min(late, math.MaxInt))
 	} else {
 		tm.thread = nil
 	}
-	c.wakeAt(ts)
+	c.inbox.WakeAt(ts.Next())
 	return tm
 }
 
@@ -264,17 +216,6 @@ func (c *core) dropTimers(now int64) {
 		return
 	}
 	ts := &c.rare.timers
-	due := ts.all[:0]
-	for _, tm := range ts.all {
-		if tm.at <= now {
-			tm.place = len(due)
-			due = append(due, tm)
-		} else {
-			tm.thread, tm.place = nil, -1
-		}
-	}
-	clear(ts.all[len(due):])
-	ts.all = due
-	heap.Init(ts)
-	c.wakeAt(ts)
+	ts.Drop(now, func(tm *timer) { tm.thread = nil })
+	c.inbox.WakeAt(ts.Next())
 }

@@ -139,7 +139,7 @@ func (w *worker) serve(who *patron) {
 		if w.since >= pin.Every && !w.guest {
 			w.settle() // here, and not when a caller waits for the next task
 		}
-		if w.inbox.Until() != inbox.Never && w.inbox.Closed() {
+		if w.inbox.Until() != prim.Never && w.inbox.Closed() {
 			w.dropTimers(prim.Now())
 		}
 		var t *inbox.Task

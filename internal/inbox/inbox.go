@@ -98,7 +98,7 @@ func New(c Config) *Inbox {
 		c.Wait = Park // a bubble's clock stands still while somebody spins
 	}
 	q.pace.init(c.Wait)
-	q.until.Store(Never)
+	q.until.Store(prim.Never)
 	q.courtesy.begin()
 	return q
 }

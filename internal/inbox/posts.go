@@ -42,7 +42,7 @@ func (b *batch) call() {
 		f := b.fs[i]
 		b.fs[i] = nil
 		f()
-		if b.until.Load() != Never {
+		if b.until.Load() != prim.Never {
 			return // a timer may be due
 		}
 	}
@@ -140,7 +140,7 @@ func (q *Inbox) unfinished() *Task {
 	// In a bubble only the worker itself may drop what is queued, in between; and
 	// with timers no more than one closure may come before them.
 	t.chunk = Chunk
-	if q.service.Single || q.bubble != 0 || q.until.Load() != Never {
+	if q.service.Single || q.bubble != 0 || q.until.Load() != prim.Never {
 		t.chunk = 1
 	}
 	return t

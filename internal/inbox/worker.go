@@ -1,10 +1,6 @@
 package inbox
 
-import (
-	"math"
-
-	"github.com/ste-go/ste/internal/prim"
-)
+import "github.com/ste-go/ste/internal/prim"
 
 // After says how the worker's last Task ended, for how it waits for the next.
 type After uint8
@@ -20,9 +16,6 @@ type Service struct {
 	Nested bool // inside a Task: it does not spin, for that one's hand is full
 	Single bool // each Task is one closure
 }
-
-// Never is later than any time.
-const Never = math.MaxInt64
 
 // WakeAt says that Next must return at a time, instead of when was said before.
 // Calls must not overlap.
@@ -42,7 +35,7 @@ func (q *Inbox) Until() int64 { return q.until.Load() }
 // due reports whether that time has come.
 func (q *Inbox) due() bool {
 	at := q.until.Load()
-	return at != Never && prim.Now() >= at
+	return at != prim.Never && prim.Now() >= at
 }
 
 // Serve sets how the worker goes about it from now on, and returns how it did.
@@ -138,7 +131,7 @@ func (q *Inbox) doze(until int64) bool {
 // sleep parks until the bell rings or until has come. Only the worker may call
 // it, after doze.
 func (q *Inbox) sleep(until int64) {
-	if until == Never {
+	if until == prim.Never {
 		q.bell.Wait()
 	} else if !q.bell.WaitUntil(&q.alarm, until) && !q.head.CompareAndSwap(asleep, nil) {
 		q.bell.Wait() // whoever was quicker rings

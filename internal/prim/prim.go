@@ -12,3 +12,8 @@
 // be deleted when Go has a public call for that. The package can be deleted when
 // the toolchain can explore interleavings of sync and sync/atomic.
 package prim
+
+import "math"
+
+// Never is later than any time of Now's.
+const Never = math.MaxInt64

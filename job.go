@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/ste-go/ste/internal/inbox"
+	"github.com/ste-go/ste/internal/pace"
 )
 
 // A job is one call of user code. The zero job is none.
@@ -95,13 +96,13 @@ func (w *worker) endTask(t *inbox.Task, how inbox.End, pe *PanicError) {
 		err = pe
 	}
 	if !t.Posted {
-		w.after = inbox.Seen
+		w.after = pace.Seen
 		if t.Finish(how, err) {
-			w.after = inbox.Rang
+			w.after = pace.Rang
 		}
 		return
 	}
-	w.after = inbox.Posted
+	w.after = pace.Posted
 	sunk := t.Sunk
 	t.Finish(how, err)
 	w.inbox.Recycle(t)

@@ -3,7 +3,7 @@ package ste
 import (
 	"fmt"
 
-	"github.com/ste-go/ste/internal/inbox"
+	"github.com/ste-go/ste/internal/pace"
 )
 
 // An Option sets something of a Thread that New or Attach makes. Options apply in the
@@ -130,7 +130,7 @@ const (
 )
 
 // waits translates for the inbox.
-var waits = map[WaitStrategy]inbox.Wait{WaitAdaptive: inbox.Adaptive, WaitPark: inbox.Park, WaitSpin: inbox.Spin}
+var waits = map[WaitStrategy]pace.Wait{WaitAdaptive: pace.Adaptive, WaitPark: pace.Park, WaitSpin: pace.Spin}
 
 // WithWaitStrategy sets how the Thread waits for work, and its callers for it.
 func WithWaitStrategy(w WaitStrategy) Option {

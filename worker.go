@@ -8,6 +8,7 @@ import (
 
 	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/pace"
 	"github.com/ste-go/ste/internal/pin"
 	"github.com/ste-go/ste/internal/prim"
 )
@@ -29,16 +30,16 @@ type worker struct {
 	shut  bool      // a hook runs in the middle of a task, by contain
 	step  int32     // going up, hooks[:step] have had their turn; going down, hooks[:step] have not
 
-	job    job         // what user code is running; none outside of it
-	fault  error       // how that code has ended, until end handles it: a *PanicError, or what a hook has returned
-	up     bool        // all inits have succeeded
-	failed bool        // an init has not
-	exited bool        // since it called runtime.Goexit
-	guest  bool        // the lock count is not the Thread's own: in the middle of a task, or attached
-	tolled bool        // the waker has been called for the Close, for the task or body that runs
-	yields bool        // due timers have had their turn
-	down   bool        // the queue is closed and empty
-	after  inbox.After // how the last task ended
+	job    job        // what user code is running; none outside of it
+	fault  error      // how that code has ended, until end handles it: a *PanicError, or what a hook has returned
+	up     bool       // all inits have succeeded
+	failed bool       // an init has not
+	exited bool       // since it called runtime.Goexit
+	guest  bool       // the lock count is not the Thread's own: in the middle of a task, or attached
+	tolled bool       // the waker has been called for the Close, for the task or body that runs
+	yields bool       // due timers have had their turn
+	down   bool       // the queue is closed and empty
+	after  pace.After // how the last task ended
 }
 
 // start locks the goroutine to a thread that is not the process's first (T2) and

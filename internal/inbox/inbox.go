@@ -13,7 +13,10 @@
 // three ways: to the worker (Next, Try), Cancel, Drop.
 package inbox
 
-import "github.com/ste-go/ste/internal/prim"
+import (
+	"github.com/ste-go/ste/internal/pace"
+	"github.com/ste-go/ste/internal/prim"
+)
 
 // An Inbox is a queue of Tasks with many producers and one worker. Make it with
 // New.
@@ -24,7 +27,7 @@ type Inbox struct {
 	limit  int64  // most counted Tasks queued at once, 0 for any; immutable
 	bubble uint32 // the synctest bubble it was made in, 0 for none; immutable
 	bell   prim.Bell
-	pace   pace
+	pace   pace.Pace
 	alarm  prim.Alarm // the worker's
 	// lane is nil until there is a caller. Set once, in lone, by the caller that
 	// holds pool.busy; read by everyone. Publishes the lane.
@@ -56,7 +59,7 @@ type Inbox struct {
 	first, last *Task
 	turn        uint8 // which of the lane's hands was taken over last
 	// The worker's own.
-	vigil   vigil
+	waiting pace.Worker
 	service Service
 	// running is the batch that the worker has come to. Written by the worker
 	// under mu; read by it and, under mu, by Drop.
@@ -71,8 +74,8 @@ type Inbox struct {
 	// marked itself asleep.
 	until prim.Count
 
-	pool     pool
-	courtesy courtesy
+	pool  pool
+	turns pace.Turns
 }
 
 // line is the size of a cache line: 64 on amd64 and most arm64; on Apple's, 128, two
@@ -84,10 +87,10 @@ var asleep, closed = new(Task), new(Task)
 
 // A Config is what New needs to know.
 type Config struct {
-	Limit  int    // most counted Tasks queued at one time, 0 for any number
-	Bubble uint32 // the synctest bubble it is made in, 0 for none
-	Wait   Wait   // how the two sides wait for each other
-	Single bool   // of the Service it begins with
+	Limit  int       // most counted Tasks queued at one time, 0 for any number
+	Bubble uint32    // the synctest bubble it is made in, 0 for none
+	Wait   pace.Wait // how the two sides wait for each other
+	Single bool      // of the Service it begins with
 }
 
 // New makes an Inbox.
@@ -95,11 +98,11 @@ func New(c Config) *Inbox {
 	q := &Inbox{limit: int64(c.Limit), bubble: c.Bubble, bell: prim.NewBell()}
 	q.service.Single = c.Single
 	if c.Bubble != 0 {
-		c.Wait = Park // a bubble's clock stands still while somebody spins
+		c.Wait = pace.Park // a bubble's clock stands still while somebody spins
 	}
-	q.pace.init(c.Wait)
+	q.pace.Init(c.Wait)
 	q.until.Store(prim.Never)
-	q.courtesy.begin()
+	q.turns.Begin()
 	return q
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ste-go/ste/internal/pace"
 	"github.com/stretchr/testify/require"
 )
 
@@ -34,13 +35,13 @@ func TestOrderAndCancel(t *testing.T) {
 		require.False(t, q.Cancel(tasks[i]), "twice")
 	}
 	for _, i := range []int{1, 2, 3, 6, 7, 8} {
-		got, slept, _ := q.Next(Seen, false)
+		got, slept, _ := q.Next(pace.Seen, false)
 		require.Same(t, tasks[i], got)
 		require.False(t, slept)
 		require.False(t, q.Cancel(got), "taken")
 	}
 	q.Close()
-	got, _, _ := q.Next(Seen, false)
+	got, _, _ := q.Next(pace.Seen, false)
 	require.Nil(t, got)
 }
 
@@ -54,7 +55,7 @@ func TestLimitAndClose(t *testing.T) {
 	require.Equal(t, Full, q.Put(c, nop))
 	require.True(t, q.Cancel(a))
 	require.Equal(t, Accepted, q.Put(c, nop))
-	q.Next(Seen, false)
+	q.Next(pace.Seen, false)
 	require.Equal(t, Accepted, q.Put(a, nop))
 	require.True(t, q.Close())
 	require.False(t, q.Close())
@@ -111,7 +112,7 @@ func TestHammer(t *testing.T) {
 	go func() {
 		defer close(done)
 		for {
-			task, _, _ := q.Next(Seen, false)
+			task, _, _ := q.Next(pace.Seen, false)
 			if task == nil {
 				return
 			}
@@ -170,7 +171,7 @@ func TestShedWhileInUse(t *testing.T) {
 
 // A worker with nothing to do leaves a burst's free Tasks to the garbage collector.
 func TestIdleWorkerSheds(t *testing.T) {
-	q := New(Config{Wait: Park})
+	q := New(Config{Wait: pace.Park})
 	var burst []*Task
 	for range 10 * keep {
 		burst = append(burst, posted(q))
@@ -181,7 +182,7 @@ func TestIdleWorkerSheds(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		q.Next(Seen, false)
+		q.Next(pace.Seen, false)
 	}()
 	for q.head.Load() != asleep {
 		runtime.Gosched()
@@ -195,11 +196,11 @@ func TestIdleWorkerSheds(t *testing.T) {
 // What has ended or was dropped is let go of, though its waiter or the worker has
 // not moved on yet.
 func TestNothingKept(t *testing.T) {
-	q := New(Config{Wait: Park})
+	q := New(Config{Wait: pace.Park})
 	task := q.Get(true)
 	require.Equal(t, Accepted, q.Put(task, func() {}))
 	require.True(t, task.park())
-	got, _, _ := q.Next(Seen, false)
+	got, _, _ := q.Next(pace.Seen, false)
 	require.Same(t, task, got)
 	require.True(t, task.Finish(Returned, nil))
 	require.Nil(t, task.run)
@@ -207,7 +208,7 @@ func TestNothingKept(t *testing.T) {
 	for range 3 {
 		require.Equal(t, Accepted, q.Post(func() {}))
 	}
-	got, _, _ = q.Next(Seen, false) // the batch, in which the worker now hangs
+	got, _, _ = q.Next(pace.Seen, false) // the batch, in which the worker now hangs
 	require.Equal(t, 3, q.Drop(nil))
 	for _, f := range got.fs {
 		require.Nil(t, f)

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"github.com/ste-go/ste/internal/opaque"
+	"github.com/ste-go/ste/internal/pace"
 	"github.com/ste-go/ste/internal/prim"
 )
 
@@ -22,7 +23,7 @@ type lane struct {
 
 	caller waiter
 
-	meter meter
+	meter pace.Meter
 }
 
 // A hand is where a closure lies from Put to its end. Both sides watch it, and
@@ -48,9 +49,7 @@ func (q *Inbox) lone() *Task {
 	if l == nil {
 		l = new(lane)
 		l.task.lane, l.task.waiter = l, &l.caller
-		if q.pace.wait == Adaptive {
-			q.pace.meter.Store(&l.meter)
-		}
+		q.pace.UseMeter(&l.meter)
 		q.lane.Store(l)
 	}
 	return &l.task

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ste-go/ste/internal/opaque"
+	"github.com/ste-go/ste/internal/pace"
 	"github.com/stretchr/testify/require"
 )
 
@@ -15,21 +16,21 @@ func work(q *Inbox) (ended chan struct{}) {
 	ended = make(chan struct{})
 	go func() {
 		defer close(ended)
-		after := Seen
+		after := pace.Seen
 		for {
 			t, _, _ := q.Next(after, false)
 			if t == nil {
 				return
 			}
 			t.Func()()
-			after = Seen
+			after = pace.Seen
 			switch {
 			case t.Posted:
-				after = Posted
+				after = pace.Posted
 				t.Finish(Returned, nil)
 				q.Recycle(t)
 			case t.Finish(Returned, nil):
-				after = Rang
+				after = pace.Rang
 			}
 		}
 	}()
@@ -39,7 +40,7 @@ func work(q *Inbox) (ended chan struct{}) {
 // The closure of a lone caller stays behind what that caller posted before, also
 // when somebody else takes over in between what has come in.
 func TestLaneStaysBehindPosts(t *testing.T) {
-	for _, wait := range []Wait{Park, Adaptive, Spin} {
+	for _, wait := range []pace.Wait{pace.Park, pace.Adaptive, pace.Spin} {
 		q := New(Config{Wait: wait})
 		ended := work(q)
 		var stop atomic.Bool
@@ -73,7 +74,7 @@ func TestLaneStaysBehindPosts(t *testing.T) {
 // A lone caller and Close: what is accepted runs, what is refused does not.
 func TestLaneAndClose(t *testing.T) {
 	for i := range 5000 {
-		q := New(Config{Wait: []Wait{Park, Park, Adaptive, Spin}[i%4]})
+		q := New(Config{Wait: []pace.Wait{pace.Park, pace.Park, pace.Adaptive, pace.Spin}[i%4]})
 		ended := work(q)
 		var start, both sync.WaitGroup
 		start.Add(2)
@@ -114,7 +115,7 @@ func TestLaneAndClose(t *testing.T) {
 
 // A lone caller that gives up: its closure has run or never will.
 func TestLaneAndCancel(t *testing.T) {
-	for _, wait := range []Wait{Park, Adaptive, Spin} {
+	for _, wait := range []pace.Wait{pace.Park, pace.Adaptive, pace.Spin} {
 		q := New(Config{Wait: wait})
 		ended := work(q)
 		ran, finished := 0, 0
@@ -139,7 +140,7 @@ func TestLaneAndCancel(t *testing.T) {
 // A closure is taken over also while its caller already sleeps, and let go of
 // once it has ended or was dropped.
 func TestLaneParked(t *testing.T) {
-	q := New(Config{Wait: Park})
+	q := New(Config{Wait: pace.Park})
 	for _, drop := range []bool{false, true} {
 		ran := false
 		task := q.Get(true)
@@ -148,7 +149,7 @@ func TestLaneParked(t *testing.T) {
 		if drop {
 			require.Equal(t, 1, q.Drop(nil))
 		} else {
-			taken, _, _ := q.Next(Seen, false)
+			taken, _, _ := q.Next(pace.Seen, false)
 			require.Same(t, task, taken)
 			taken.Func()()
 			require.True(t, taken.Finish(Returned, nil))
@@ -166,10 +167,10 @@ func TestLaneParked(t *testing.T) {
 // the caller withdraws it, also when somebody gathers: the worker has ended. (The
 // exploration found a caller that waited for ever.)
 func TestGatherLeavesALateOffer(t *testing.T) {
-	q := New(Config{Wait: Park})
+	q := New(Config{Wait: pace.Park})
 	q.Recycle(q.Get(true)) // makes the lane
 	require.True(t, q.Close())
-	_, _, end := q.Next(Seen, false)
+	_, _, end := q.Next(pace.Seen, false)
 	require.True(t, end)
 	l := q.lane.Load()
 	l.caller.turn ^= 1
@@ -183,17 +184,17 @@ func TestGatherLeavesALateOffer(t *testing.T) {
 // So it does when somebody gives up a call beside the lane: Cancel took the offer over,
 // and nobody was left to run it.
 func TestCancelLeavesALateOffer(t *testing.T) {
-	q := New(Config{Wait: Park})
+	q := New(Config{Wait: pace.Park})
 	q.Recycle(q.Get(true)) // makes the lane
 	lone, other := q.Get(true), q.Get(true)
 	require.NotNil(t, lone.lane)
 	require.Nil(t, other.lane)
 	require.Equal(t, Accepted, q.Put(other, nop))
 	require.True(t, q.Close())
-	task, _, _ := q.Next(Seen, false)
+	task, _, _ := q.Next(pace.Seen, false)
 	require.Same(t, other, task)
 	task.Finish(Returned, nil)
-	_, _, end := q.Next(Seen, false)
+	_, _, end := q.Next(pace.Seen, false)
 	require.True(t, end)
 	l := q.lane.Load()
 	l.caller.turn ^= 1
@@ -207,14 +208,14 @@ func TestCancelLeavesALateOffer(t *testing.T) {
 // What is queued when an Inbox is closed can still be cancelled, in the lane and beside
 // it.
 func TestCancelAfterClose(t *testing.T) {
-	q := New(Config{Wait: Park})
+	q := New(Config{Wait: pace.Park})
 	lone, other := q.Get(true), q.Get(true)
 	require.Equal(t, Accepted, q.Put(lone, nop))
 	require.Equal(t, Accepted, q.Put(other, nop))
 	require.True(t, q.Close())
 	require.True(t, q.Cancel(lone))
 	require.True(t, q.Cancel(other))
-	task, _, end := q.Next(Seen, false)
+	task, _, end := q.Next(pace.Seen, false)
 	require.Nil(t, task)
 	require.True(t, end)
 }

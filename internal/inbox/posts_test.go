@@ -3,6 +3,8 @@ package inbox
 import (
 	"sync/atomic"
 	"testing"
+
+	"github.com/ste-go/ste/internal/pace"
 )
 
 // A Post after a Put of the same goroutine comes behind it, whoever else posts
@@ -11,7 +13,7 @@ func TestPostStaysBehindPut(t *testing.T) {
 	q := New(Config{})
 	ended := make(chan struct{})
 	go func() {
-		for task, _, _ := q.Next(Posted, false); task != nil; task, _, _ = q.Next(Posted, false) {
+		for task, _, _ := q.Next(pace.Posted, false); task != nil; task, _, _ = q.Next(pace.Posted, false) {
 			task.Func()()
 			task.Finish(Returned, nil)
 			q.Recycle(task)

@@ -32,11 +32,11 @@ func (q *Inbox) Put(t *Task, run func()) Verdict {
 		t.run = run
 		did = q.pushSealed(t)
 	case t.lane != nil:
-		q.pace.start(t)
+		t.start(&q.pace)
 		did = q.offer(t.lane, run)
 	default:
 		t.run = run
-		q.pace.start(t)
+		t.start(&q.pace)
 		did = q.push(t)
 	}
 	switch did {

@@ -1,6 +1,9 @@
 package inbox
 
-import "github.com/ste-go/ste/internal/prim"
+import (
+	"github.com/ste-go/ste/internal/pace"
+	"github.com/ste-go/ste/internal/prim"
+)
 
 // End says how a Task ended.
 type End uint8
@@ -81,7 +84,7 @@ type waiter struct {
 	uses uint8
 	woke bool
 	turn uint8 // of a lane: which hand was used last
-	arm  uint32
+	arm  pace.Arm
 	from int64
 
 	// bell is what the waiter sleeps on. It is rung at most once for each Put,
@@ -91,6 +94,14 @@ type waiter struct {
 	// Inbox is not: a channel made there may not be touched from outside, a
 	// mutex may. It is locked from the start; Finish unlocks it.
 	gate *prim.Mutex
+}
+
+// start notes, before the Task is queued, how its caller will wait, and when it began
+// if that is to be measured.
+func (w *waiter) start(p *pace.Pace) {
+	w.uses++
+	w.woke = false
+	w.arm, w.from = p.Start(w.uses)
 }
 
 // Func is the closure that the Task stands for. Who has taken the Task out may

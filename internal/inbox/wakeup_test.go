@@ -4,16 +4,18 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/ste-go/ste/internal/pace"
 )
 
 // The worker never sleeps on a Task that a Cancel has brought in, however it waits.
 func TestCancelLosesNoTask(t *testing.T) {
-	for _, wait := range []Wait{Park, Adaptive, Spin} {
+	for _, wait := range []pace.Wait{pace.Park, pace.Adaptive, pace.Spin} {
 		q := New(Config{Wait: wait})
 		var stop atomic.Bool
 		ended := make(chan struct{}, 2)
 		go func() {
-			for task, _, _ := q.Next(Seen, false); task != nil; task, _, _ = q.Next(Seen, false) {
+			for task, _, _ := q.Next(pace.Seen, false); task != nil; task, _, _ = q.Next(pace.Seen, false) {
 				task.Finish(Returned, nil)
 			}
 			ended <- struct{}{}
@@ -29,8 +31,8 @@ func TestCancelLosesNoTask(t *testing.T) {
 		go func() {
 			defer close(back)
 			for range 20000 {
-				if wait == Adaptive {
-					q.pace.arm.Store(spinning) // it spins, then sleeps
+				if wait == pace.Adaptive {
+					q.pace.ForceSpin() // it spins, then sleeps
 				}
 				task := q.Get(true)
 				q.Put(task, nop)

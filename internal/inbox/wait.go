@@ -1,7 +1,7 @@
 package inbox
 
 import (
-	"github.com/ste-go/ste/internal/bubble"
+	"github.com/ste-go/ste/internal/pace"
 	"github.com/ste-go/ste/internal/prim"
 )
 
@@ -13,11 +13,11 @@ func (q *Inbox) Wait(t *Task) {
 		return
 	case !q.watchEnd(t) && t.park():
 		t.bell.Wait()
-		q.pace.stop(t)
-		q.courtesy.giveWay(t.uses)
+		q.pace.Stop(t.arm, t.from)
+		q.turns.Give(t.uses)
 		return
 	}
-	q.pace.stop(t)
+	q.pace.Stop(t.arm, t.from)
 }
 
 // WaitContext is Wait that gives up when ended is closed while t is still queued. It
@@ -29,12 +29,12 @@ func (q *Inbox) WaitContext(ended <-chan struct{}, t *Task) bool {
 		return q.waitGate(ended, t)
 	}
 	if q.watchEnd(t) || !t.park() {
-		q.pace.stop(t)
+		q.pace.Stop(t.arm, t.from)
 		return true
 	}
 	if t.bell.WaitOr(ended) {
-		q.pace.stop(t)
-		q.courtesy.giveWay(t.uses)
+		q.pace.Stop(t.arm, t.from)
+		q.turns.Give(t.uses)
 		return true
 	}
 	if q.Cancel(t) {
@@ -47,7 +47,21 @@ func (q *Inbox) WaitContext(ended <-chan struct{}, t *Task) bool {
 // watchEnd spins for a while if that is the way to wait. It reports whether t is
 // over.
 func (q *Inbox) watchEnd(t *Task) bool {
-	return q.pace.watchEnd(t, t.lane == nil || q.pool.others.Load() > 0)
+	if !t.arm.Spins() || t.woke {
+		return false
+	}
+	watch := q.pace.CallerWatch(t.lane == nil || q.pool.others.Load() > 0)
+	for {
+		for range pace.Looks {
+			if t.Over() {
+				return true
+			}
+			watch.Pause()
+		}
+		if !watch.Goes() {
+			return false
+		}
+	}
 }
 
 // waitGate is WaitContext from inside a bubble for an Inbox outside of it.
@@ -63,38 +77,4 @@ func (q *Inbox) waitGate(ended <-chan struct{}, t *Task) (finished bool) {
 	t.gate.Lock()
 	prim.Close(over)
 	return !cancelled
-}
-
-// watchEnd spins for a while if that is the way to wait. It reports whether t is
-// over. The caller of a Submit calls it. crowd says that it is not the only one:
-// then it lets others run between its looks, who may have work for the Thread.
-func (p *pace) watchEnd(t *Task, crowd bool) bool {
-	if t.arm&spinning == 0 || t.woke {
-		return false
-	}
-	if !crowd {
-		prim.Delay(callerPauses)
-	}
-	for from := int64(0); ; {
-		for range looks {
-			if t.Over() {
-				return true
-			}
-			if crowd {
-				prim.Yield()
-			} else {
-				prim.Pause()
-			}
-		}
-		switch now := prim.Now(); {
-		case from == 0:
-			if bubble.Here() {
-				return false // its clock would never say that it is enough
-			}
-			from = now
-		case now-from >= spinFor:
-			p.missed()
-			return false
-		}
-	}
 }

@@ -1,8 +1,8 @@
-package inbox
+package pace
 
 import "github.com/ste-go/ste/internal/prim"
 
-// A courtesy lets others run now and then, while callers sleep and the worker wakes
+// Turns lets others run now and then, while callers sleep and the worker wakes
 // them. With one processor the two, waking each other without end, always stand
 // first in its queue, and whoever stands behind them would starve: a goroutine
 // was seen to wait for 30 s. Beside one that computes all the time the scheduler
@@ -11,13 +11,13 @@ import "github.com/ste-go/ste/internal/prim"
 //
 // Times in ns. All are written and read by callers; a mistake between two of
 // them moves a turn, no more.
-type courtesy struct {
+type Turns struct {
 	made prim.Count // when others were let run
 	last prim.Count // when they seem to have had a turn, or were let run
 	seen prim.Count // when somebody last looked
 }
 
-// Measured as those of pace.go.
+// Measured as those of meter.go.
 const (
 	// slice is for how long others may have to wait. A yield beside goroutines that
 	// compute, or with more callers, may cost 20 ms: with a tenth of this, loaded
@@ -31,16 +31,17 @@ const (
 	sure = 1e9
 )
 
-func (u *courtesy) begin() {
+// Begin makes it ready for use.
+func (u *Turns) Begin() {
 	now := prim.Now()
 	u.made.Store(now)
 	u.last.Store(now)
 	u.seen.Store(now)
 }
 
-// giveWay is called by a caller that has slept; uses counts how often. One in
+// Give is called by a caller that has slept; uses counts how often. One in
 // sixteen reads the clock.
-func (u *courtesy) giveWay(uses uint8) {
+func (u *Turns) Give(uses uint8) {
 	if uses%16 != 0 {
 		return
 	}

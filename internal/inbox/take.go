@@ -1,14 +1,8 @@
 package inbox
 
-import "github.com/ste-go/ste/internal/prim"
-
-// After says how the worker's last Task ended, for how it waits for the next.
-type After uint8
-
-const (
-	Seen   After = iota // its caller saw it, or there was none
-	Rang                // its caller slept and has been woken
-	Posted              // nobody waited for it
+import (
+	"github.com/ste-go/ste/internal/pace"
+	"github.com/ste-go/ste/internal/prim"
 )
 
 // A Service says how the worker goes about it.
@@ -55,7 +49,7 @@ func (q *Inbox) Serve(s Service) (before Service) {
 // that WakeAt gave. With tasksFirst a queued Task comes before a time that has come.
 // after says how the last Task ended, slept that the worker slept. Only the worker may
 // call it.
-func (q *Inbox) Next(after After, tasksFirst bool) (t *Task, slept, end bool) {
+func (q *Inbox) Next(after pace.After, tasksFirst bool) (t *Task, slept, end bool) {
 	for {
 		var due bool
 		if t, due, end = q.Try(tasksFirst); t != nil || due || end {
@@ -66,11 +60,11 @@ func (q *Inbox) Next(after After, tasksFirst bool) (t *Task, slept, end bool) {
 			continue
 		}
 		q.pool.shed()
-		from := q.pace.sleep(&q.vigil, after)
+		from := q.pace.Sleep(&q.waiting, after)
 		if until := q.until.Load(); q.doze(until) {
 			q.sleep(until)
-			q.pace.wake(&q.vigil, after, from)
-			slept, after = true, Seen
+			q.pace.Wake(&q.waiting, after, from)
+			slept, after = true, pace.Seen
 		}
 	}
 }
@@ -111,6 +105,35 @@ func (q *Inbox) Pending() bool {
 		return q.first != nil || q.offered()
 	}
 	return true
+}
+
+// watch spins for a while if that is the way to wait. It reports whether the
+// worker should look before it sleeps.
+func (q *Inbox) watch(after pace.After) bool {
+	if q.service.Nested {
+		return false
+	}
+	watch, spins := q.pace.WorkerWatch(&q.waiting, after)
+	if !spins {
+		return false
+	}
+	for {
+		for range watch.Looks() {
+			watch.Before()
+			if q.handed() || q.head.Load() != nil {
+				watch.Found()
+				return true
+			}
+			prim.Pause()
+		}
+		now := prim.Now()
+		if now >= q.until.Load() {
+			return true
+		}
+		if on, look := watch.Goes(now); !on {
+			return look // a Cancel may have moved it from head to the list
+		}
+	}
 }
 
 // doze marks the worker asleep. It reports whether the bell will be rung; if not,

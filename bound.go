@@ -2,7 +2,6 @@ package ste
 
 import (
 	"errors"
-	"fmt"
 	"runtime"
 
 	"github.com/ste-go/ste/internal/opaque"
@@ -33,25 +32,16 @@ type Bound[T any] struct {
 // A bound is the Bound without the handle that users hold, so that it can be
 // noticed when nobody does.
 type bound[T any] struct {
-	owner *core
+	owned
 	close func(T) error
 
 	// Touched by the Thread only.
-	v      T
-	uses   int // how many nested uses are running
-	estate estate
+	v    T
+	uses int // how many nested uses are running
 
-	// closers counts the calls of Close that wait for the end. Added to by Close before
-	// it waits; read by the Thread when close has failed.
-	closers prim.Count
 	// closed says that no use starts any more. False to true by the Thread, as the
 	// closing begins; read by it before each use, by Use and Post, and by the cleanup.
 	closed prim.Flag
-	// over is false to true by the Thread, after err and before done; read by Close and
-	// the ring check.
-	over prim.Flag
-	err  error         // of close; written by the Thread before over, read after that
-	done chan struct{} // closed by the Thread when close has ended
 }
 
 // Bind runs open on the Thread and returns a Bound of its result, whose close
@@ -76,8 +66,9 @@ func Bind[T any](t *Thread, open func() (T, error), close func(T) error) (*Bound
 		if err != nil {
 			return nil, err
 		}
-		b := &bound[T]{owner: c, close: close, v: v, done: make(chan struct{})}
-		c.own(&b.estate, b.release)
+		b := &bound[T]{owned: owned{owner: c, done: make(chan struct{})}, close: close, v: v}
+		b.of = b
+		c.own(&b.owned)
 		return b, nil
 	})
 	if err != nil {
@@ -202,21 +193,18 @@ func (b *Bound[T]) Close() error {
 		return err
 	}
 	if !c.over.Load() {
-		if err := enterWait(from, c.owner.id, c); err != nil {
+		err := c.await(from, func() {
+			c.closers.Add(1)
+			c.order()
+		})
+		if err != nil {
 			c.order()
 			return err
 		}
-		defer who.Leave(from)
-		c.closers.Add(1)
-		c.order()
-		prim.Await(c.done)
 	}
 	runtime.KeepAlive(b)
 	return c.err
 }
-
-// Over reports whether a wait for the closing has ended.
-func (b *bound[T]) Over() bool { return b.over.Load() }
 
 // order queues the closing behind all uses accepted before. A Thread that is
 // closing refuses, and releases the Bound itself.
@@ -246,26 +234,14 @@ func (b *bound[T]) closeHere(taken, settled bool) error {
 	return b.finish(taken, settled)
 }
 
-// release closes what is still open when the Thread ends.
-func (b *bound[T]) release() error { return b.finish(true, true) }
+func (b *bound[T]) name() string { return "a Bound" }
 
-// finish closes the value unless that has begun already, and returns close's
-// error. On the Thread, outside of all uses; settled as for contain.
-func (b *bound[T]) finish(taken, settled bool) error {
-	c := b.owner
-	if !b.estate.held() {
-		return b.err // nil inside of close
-	}
+func (b *bound[T]) closing() func() error {
 	b.closed.Store(true)
-	b.estate.disown()
 	v, f := b.v, b.close
 	var zero T
 	b.v, b.close = zero, nil // T7
-	b.err = c.contain("the close of a Bound", settled, func() error { return f(v) })
-	b.over.Store(true)
-	prim.Close(b.done)
-	if b.err != nil && !taken && b.closers.Load() == 0 {
-		c.tell(fmt.Errorf("ste: the close of a Bound on %v: %w", tagOf(c.id), b.err))
-	}
-	return b.err
+	return func() error { return f(v) }
 }
+
+func (b *bound[T]) leave(error) {}

@@ -129,9 +129,9 @@ func (l *Local[T]) Take() (T, bool) {
 	v := lv.v
 	var zero T
 	lv.v = zero
-	lv.hold.disown()
+	lv.disown()
+	lv.end()
 	lv.vacate()
-	lv.leave(nil)
 	return v, true
 }
 
@@ -195,18 +195,19 @@ func (l *Local[T]) Close() error {
 	if !prim.Exploring {
 		c.cleanup.Stop()
 	}
-	all := c.shut(bubble.Number())
+	all := c.closeAll(bubble.Number())
 	for _, lv := range all {
 		if lv.owner.id != from {
 			lv.closers.Add(1)
-			_ = lv.owner.postOwn(lv.endUnheard) // a Thread that is closing refuses, and releases it itself
+			_ = lv.owner.postOwn(lv.finishUnheard) // a Thread that is closing refuses, and releases it itself
 		}
 	}
 	var rings []error
 	for _, lv := range all {
 		if lv.owner.id == from {
-			lv.end(true, false)
-		} else if err := lv.await(from); err != nil {
+			_ = lv.finish(true, false)
+		} else if err := lv.await(from, nil); err != nil {
+			lv.closers.Add(-1)
 			rings = append(rings, err)
 		}
 	}
@@ -236,22 +237,14 @@ type local[T any] struct {
 
 // A localValue is one Thread's.
 type localValue[T any] struct {
+	owned
+	local *local[T] // immutable
+
 	// The Thread's.
 	v     T
 	state valueState
-	hold  estate
 
-	local *local[T] // immutable
-	owner *core     // immutable
-
-	older, newer *localValue[T] // guarded by local.mu
-
-	// closers counts the calls of Close that wait for the end. Added to by Close before
-	// it waits, and subtracted from by one that may not; read by the Thread when close
-	// has failed.
-	closers prim.Count
-	over    prim.Flag     // false to true by the Thread, before done; read by the ring check
-	done    chan struct{} // closed by the Thread when the value has ended
+	next, prev *localValue[T] // in the Local's list; guarded by local.mu
 }
 
 type valueState uint8
@@ -264,7 +257,7 @@ const (
 
 // here returns this Thread's value, or nil.
 func (c *local[T]) here(id *who.ID) *localValue[T] {
-	if o := id.Home.(*core).owned; o != nil {
+	if o := id.Home.(*core).owns; o != nil {
 		if lv, ok := o.At(c.slot).(*localValue[T]); ok && lv.local == c {
 			return lv
 		}
@@ -278,14 +271,15 @@ func (c *local[T]) refusal(id *who.ID) error {
 
 // make opens this Thread's value.
 func (c *local[T]) make(owner *core) (*T, error) {
-	lv := &localValue[T]{local: c, owner: owner, done: make(chan struct{})}
+	lv := &localValue[T]{owned: owned{owner: owner, done: make(chan struct{})}, local: c}
+	lv.of = lv
 	if !c.enlist(lv) {
 		return nil, c.refusal(owner.id)
 	}
-	owner.owns().Set(c.slot, lv)
+	owner.estate().Set(c.slot, lv)
 	defer func() {
 		if lv.state == opening {
-			lv.leave(nil)
+			lv.end()
 			lv.vacate()
 		}
 	}()
@@ -294,9 +288,9 @@ func (c *local[T]) make(owner *core) (*T, error) {
 		return nil, err
 	}
 	lv.v, lv.state = v, alive
-	owner.own(&lv.hold, func() error { return lv.end(true, true) })
+	owner.own(&lv.owned)
 	if c.isClosed() { // meanwhile; that Close waits for this
-		return nil, errors.Join(c.refusal(owner.id), lv.end(true, false))
+		return nil, errors.Join(c.refusal(owner.id), lv.finish(true, false))
 	}
 	return &lv.v, nil
 }
@@ -314,8 +308,8 @@ func (c *local[T]) enlist(lv *localValue[T]) bool {
 	if c.closed {
 		return false
 	}
-	if lv.older = c.newest; lv.older != nil {
-		lv.older.newer = lv
+	if lv.next = c.newest; lv.next != nil {
+		lv.next.prev = lv
 	}
 	c.newest = lv
 	return true
@@ -327,15 +321,15 @@ func (c *local[T]) unlist(lv *localValue[T], err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case lv.newer != nil:
-		lv.newer.older = lv.older
+	case lv.prev != nil:
+		lv.prev.next = lv.next
 	case c.newest == lv:
-		c.newest = lv.older
+		c.newest = lv.next
 	}
-	if lv.older != nil {
-		lv.older.newer = lv.newer
+	if lv.next != nil {
+		lv.next.prev = lv.prev
 	}
-	lv.older, lv.newer = nil, nil
+	lv.next, lv.prev = nil, nil
 	if c.closed {
 		if err != nil {
 			c.errs = append(c.errs, err)
@@ -350,7 +344,7 @@ func (c *local[T]) unlist(lv *localValue[T], err error) bool {
 // all returns the values, but for those that were made in other synctest bubbles and
 // must not be touched from here (T16), by the Threads' numbers.
 func (c *local[T]) all(inside uint32) (all []*localValue[T]) {
-	for lv := c.newest; lv != nil; lv = lv.older {
+	for lv := c.newest; lv != nil; lv = lv.next {
 		if b := lv.owner.inbox.Bubble(); b == 0 || b == inside {
 			all = append(all, lv)
 		}
@@ -359,65 +353,39 @@ func (c *local[T]) all(inside uint32) (all []*localValue[T]) {
 	return all
 }
 
-// leave tells the Local and those who wait that the value has ended, with err. It
-// reports whether the Local is closed.
-func (lv *localValue[T]) leave(err error) (closed bool) {
+func (lv *localValue[T]) name() string { return "a Local's value" }
+
+func (lv *localValue[T]) closing() func() error {
 	lv.state = gone
-	closed = lv.local.unlist(lv, err)
-	lv.over.Store(true)
-	prim.Close(lv.done)
-	return closed
+	f := lv.local.close
+	if f == nil {
+		return nil
+	}
+	return func() error { return f(&lv.v) }
+}
+
+// leave tells the Local that the value has ended, with err.
+func (lv *localValue[T]) leave(err error) {
+	var zero T
+	lv.v = zero // T7
+	lv.state = gone
+	if lv.local.unlist(lv, err) {
+		lv.vacate() // else it stays, to say that the value is gone
+	}
 }
 
 // vacate empties the slot. On the Thread.
 func (lv *localValue[T]) vacate() {
-	if o := lv.owner.owned; o != nil && o.At(lv.local.slot) == any(lv) {
+	if o := lv.owner.owns; o != nil && o.At(lv.local.slot) == any(lv) {
 		o.Set(lv.local.slot, nil)
 	}
 }
 
-// end closes the value unless that has begun already, and returns close's error.
-// taken says that the caller hands that on; settled is as for contain. On the Thread.
-func (lv *localValue[T]) end(taken, settled bool) (err error) {
-	if !lv.hold.held() {
-		return nil
-	}
-	c := lv.owner
-	lv.state = gone
-	lv.hold.disown()
-	if f := lv.local.close; f != nil {
-		err = c.contain("the close of a Local's value", settled, func() error { return f(&lv.v) })
-	}
-	var zero T
-	lv.v = zero // T7
-	if lv.leave(err) {
-		lv.vacate() // else it stays, to say that the value is gone
-	}
-	if err != nil && !taken && lv.closers.Load() == 0 {
-		c.tell(fmt.Errorf("ste: the close of a Local's value on %v: %w", tagOf(c.id), err))
-	}
-	return err
-}
+// finishUnheard is finish as a task of its own.
+func (lv *localValue[T]) finishUnheard() { _ = lv.finish(false, true) }
 
-// endUnheard is end as a task of its own.
-func (lv *localValue[T]) endUnheard() { lv.end(false, true) }
-
-// Over reports whether a wait for the end of the value is over.
-func (lv *localValue[T]) Over() bool { return lv.over.Load() }
-
-// await waits for the end of the value.
-func (lv *localValue[T]) await(from *who.ID) error {
-	if err := enterWait(from, lv.owner.id, lv); err != nil {
-		lv.closers.Add(-1)
-		return err
-	}
-	defer who.Leave(from)
-	prim.Await(lv.done)
-	return nil
-}
-
-// shut lets no value be made any more, and returns those there are.
-func (c *local[T]) shut(inside uint32) []*localValue[T] {
+// closeAll lets no value be made any more, and returns those there are.
+func (c *local[T]) closeAll(inside uint32) []*localValue[T] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
@@ -443,7 +411,7 @@ func (f forgotten[T]) collected() {
 		slots.Give(f.slot)
 		return
 	}
-	for _, lv := range c.shut(0) {
-		_ = lv.owner.postOwn(lv.endUnheard)
+	for _, lv := range c.closeAll(0) {
+		_ = lv.owner.postOwn(lv.finishUnheard)
 	}
 }

@@ -1,51 +1,121 @@
 package ste
 
-import "github.com/ste-go/ste/internal/slots"
+import (
+	"fmt"
 
-// An estate is what a Thread owns and releases at its end, newest first (T13): an entry
-// of a doubly linked circle whose anchor is owned.anchor. Only the Thread touches it.
-type estate struct {
-	older, newer *estate
-	release      func() error
+	"github.com/ste-go/ste/internal/prim"
+	"github.com/ste-go/ste/internal/slots"
+	"github.com/ste-go/ste/internal/who"
+)
+
+// An owned is what a Bound and a Thread's value of a Local have in common: it was opened
+// on a Thread and is closed there exactly once, by whoever comes first: its user, the
+// Thread as it ends, or a task that the runtime queues when nobody holds it any more. It
+// is an entry of a doubly linked circle whose anchor is owns.anchor.
+type owned struct {
+	of    closable // immutable
+	owner *core    // immutable
+
+	older, newer *owned // the Thread's; nil before the opening has ended and from the closing on
+
+	// closers counts the calls of Close that wait for the end. Added to by Close before
+	// the closing is queued, and subtracted from by a Local's that may not wait; read by
+	// the Thread when close has failed.
+	closers prim.Count
+	// over is false to true by the Thread, after err and before done; read by Close and
+	// the ring check.
+	over prim.Flag
+	err  error         // of close; written by the Thread before over, read after that
+	done chan struct{} // closed by the Thread when the value has ended
 }
 
-// owned is all that a Thread owns. The Thread's.
-type owned struct {
-	anchor estate
+// A closable is what an owned stands for. On the Thread.
+type closable interface {
+	name() string          // for messages
+	closing() func() error // begins the closing; what it returns calls the user's close, nil if there is none
+	leave(err error)       // is called after that, or if there was nothing to close
+}
+
+// owns is all that a Thread owns. The Thread's.
+type owns struct {
+	anchor owned
 	slots.Table
 }
 
-// owns returns what the Thread owns.
-func (c *core) owns() *owned {
-	if c.owned == nil {
-		c.owned = new(owned)
-		anchor := &c.owned.anchor
+// estate returns what the Thread owns.
+func (c *core) estate() *owns {
+	if c.owns == nil {
+		c.owns = new(owns)
+		anchor := &c.owns.anchor
 		anchor.older, anchor.newer = anchor, anchor
 	}
-	return c.owned
+	return c.owns
 }
 
-// own adds e to what the Thread releases.
-func (c *core) own(e *estate, release func() error) {
-	anchor := &c.owns().anchor
-	e.release = release
-	e.older, e.newer = anchor.older, anchor
-	e.older.newer, anchor.older = e, e
+// own adds o to what the Thread closes at its end.
+func (c *core) own(o *owned) {
+	anchor := &c.estate().anchor
+	o.older, o.newer = anchor.older, anchor
+	o.older.newer, anchor.older = o, o
 }
 
-// disown takes e out.
-func (e *estate) disown() {
-	e.older.newer, e.newer.older = e.newer, e.older
-	*e = estate{}
+// disown takes o out.
+func (o *owned) disown() {
+	o.older.newer, o.newer.older = o.newer, o.older
+	o.older, o.newer = nil, nil
 }
 
-// held reports whether e has neither been released nor taken out.
-func (e *estate) held() bool { return e.older != nil }
+// held reports whether o is open: its closing has not begun.
+func (o *owned) held() bool { return o.older != nil }
 
-// newest returns what must be released next, or nil.
-func (c *core) newest() *estate {
-	if c.owned == nil || c.owned.anchor.older == &c.owned.anchor {
+// newest returns what must be closed next, or nil (T13).
+func (c *core) newest() *owned {
+	if c.owns == nil || c.owns.anchor.older == &c.owns.anchor {
 		return nil
 	}
-	return c.owned.anchor.older
+	return c.owns.anchor.older
+}
+
+// finish closes the value unless that has begun already, and returns close's error (B1).
+// heard says that the caller hands the error on; settled is as for contain. On the Thread.
+func (o *owned) finish(heard, settled bool) error {
+	if !o.held() {
+		return o.err // nil inside of close
+	}
+	c := o.owner
+	o.disown()
+	if f := o.of.closing(); f != nil {
+		o.err = c.contain("the close of "+o.of.name(), settled, f)
+	}
+	o.end()
+	if o.err != nil && !heard && o.closers.Load() == 0 {
+		c.tell(fmt.Errorf("ste: the close of %s on %v: %w", o.of.name(), tagOf(c.id), o.err))
+	}
+	return o.err
+}
+
+// release is finish when the Thread ends.
+func (o *owned) release() error { return o.finish(true, true) }
+
+// end says that the value has ended.
+func (o *owned) end() {
+	o.of.leave(o.err)
+	o.over.Store(true)
+	prim.Close(o.done)
+}
+
+// Over reports whether a wait for the end of the value is over.
+func (o *owned) Over() bool { return o.over.Load() }
+
+// await waits for the end of the value, which begin, unless nil, sets going.
+func (o *owned) await(from *who.ID, begin func()) error {
+	if err := enterWait(from, o.owner.id, o); err != nil {
+		return err
+	}
+	defer who.Leave(from)
+	if begin != nil {
+		begin()
+	}
+	prim.Await(o.done)
+	return nil
 }

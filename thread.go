@@ -55,7 +55,7 @@ type core struct {
 
 	// The Thread's.
 	worker *worker
-	owned  *owned // nil until there is something
+	owns   *owns // nil until there is something
 
 	// stage is how far the Thread has come, for waits to be over. Written by the
 	// Thread only, upwards: starting, serving, ended or exited. Read by the ring

@@ -201,7 +201,7 @@ func (w *worker) finish() {
 	w.undoDrops()
 	w.unwake()
 	w.err = w.joined()
-	w.owned, w.id.Home = nil, nil
+	w.owns, w.id.Home = nil, nil
 	w.id.End()
 	if w.exited {
 		w.stage.Store(exited)
@@ -223,8 +223,8 @@ func (w *worker) joined() error {
 
 // releaseAll releases what the Thread owns, newest first.
 func (w *worker) releaseAll() {
-	for e := w.newest(); e != nil; e = w.newest() {
-		w.run(job{kind: aHook, f: e.release})
+	for o := w.newest(); o != nil; o = w.newest() {
+		w.run(job{kind: aHook, f: o.release})
 	}
 }
 

@@ -74,7 +74,7 @@ func (t *Thread) RunPending() int {
 		w.yields = false
 		w.nested(p)
 	}
-	w.left()
+	w.waker.lendBack(&w.job.told)
 	runtime.KeepAlive(t)
 	return int(w.ran - before)
 }
@@ -105,7 +105,7 @@ func (t *Thread) Run(ctx context.Context) error {
 		})
 	}
 	w.nested(p)
-	w.left()
+	w.waker.lendBack(&w.job.told)
 	runtime.KeepAlive(t)
 	if w.down || w.inbox.Closed() && !w.inbox.Pending() {
 		return nil
@@ -133,9 +133,6 @@ func (c *core) here() *worker {
 // lends reports whether the code that runs may let others in: a task, a timer or
 // the body of an Attach.
 func (w *worker) lends() bool {
-	if w.shut {
-		return false
-	}
 	switch w.job.kind {
 	case noJob, aTask, aTimer:
 		return true
@@ -145,15 +142,13 @@ func (w *worker) lends() bool {
 
 // nested serves for p, in the middle of a task or of a body.
 func (w *worker) nested(p *patron) {
-	outer, runs, guest, tolled := w.job, w.runs, w.guest, w.tolled
+	outer, runs, guest := w.job, w.runs, w.guest
 	inTask := outer.kind != noJob
-	service := w.inbox.Serve(inbox.Service{Nested: inTask, Single: inTask || !p.waits || w.extras.waker != nil})
+	service := w.inbox.Serve(inbox.Service{Nested: inTask, Single: inTask || !p.waits || w.waker != nil})
 	w.job, w.guest = job{}, true
-	if w.extras.waker != nil {
-		w.awake.Store(true)
-	}
+	w.waker.back()
 	w.session(func() { w.serve(p) })
-	w.job, w.runs, w.guest, w.tolled = outer, runs, guest, tolled
+	w.job, w.runs, w.guest = outer, runs, guest
 	w.inbox.Serve(service)
 }
 
@@ -168,7 +163,7 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 	_, compare := iter.Pull(func(func(struct{}) bool) {})
 	defer func() {
 		compare()
-		w.awake.Store(true)
+		w.waker.back()
 		w.core.close()
 		w.session(func() {
 			w.serve(nil)
@@ -184,7 +179,7 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 		pin.Less()
 	}()
 	if w.up {
-		w.left()
+		w.waker.lendBack(&w.job.told)
 		err = body(t)
 	} else if w.exited {
 		runtime.Goexit()

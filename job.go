@@ -15,6 +15,7 @@ import (
 // A job is one call of user code. The zero job is none.
 type job struct {
 	kind jobKind
+	told bool         // the waker has been called for the Close while it ran
 	task *inbox.Task  // of a task
 	f    func() error // of everything else
 }
@@ -33,10 +34,7 @@ const (
 // calls runtime.Goexit; the next coroutine handles the end then.
 func (w *worker) run(j job) {
 	w.job = j
-	if w.extras.waker != nil {
-		w.tolled = false
-		w.lend()
-	}
+	w.waker.lend()
 	if w.protect(j) {
 		w.end(j, inbox.Returned)
 		return
@@ -79,9 +77,7 @@ func (w *worker) end(j job, how inbox.End) {
 	if how == inbox.Panicked {
 		pe = fault.(*PanicError)
 	}
-	if w.extras.waker != nil {
-		w.awake.Store(true)
-	}
+	w.waker.back()
 	switch {
 	case j.kind == aTask:
 		w.endTask(j.task, how, pe)
@@ -195,10 +191,11 @@ func (c *core) coroutine(f func()) (returned bool) {
 // settled says that f is not in the middle of one, so that the count may be set
 // right before and after, which costs some 10 us.
 func (c *core) contain(what string, settled bool, f func() error) (err error) {
-	outer := c.worker.shut
-	c.worker.shut = true
-	defer func() { c.worker.shut = outer }()
-	settled = settled && !c.worker.guest
+	w := c.worker
+	outer := w.job
+	w.job = job{kind: aHook, told: outer.told}
+	defer func() { w.job = outer }()
+	settled = settled && !w.guest
 	if settled {
 		pin.Reset()
 	}

@@ -18,6 +18,7 @@ type config struct {
 	limit   int
 	limited bool
 	wait    WaitStrategy
+	waker   func()
 	extras
 }
 
@@ -25,8 +26,6 @@ type config struct {
 type extras struct {
 	hooks   []hook // in the order of the options
 	handler func(error)
-	waker   func()
-	wake    func() // core.wake, made once; nil without a waker
 }
 
 var plain extras // of all that have none

@@ -168,7 +168,7 @@ func (c *core) await(from *who.ID, ctx context.Context, ended <-chan struct{}, t
 		}
 		defer who.Leave(from)
 	}
-	c.wake()
+	c.waker.wake()
 	if ended == nil {
 		c.inbox.Wait(task)
 	} else if !c.inbox.WaitContext(ended, task) {
@@ -210,7 +210,7 @@ func (c *core) post(f func(), sink inbox.Sink) error {
 		v = c.putPosted(task, f)
 	}
 	if v == inbox.Accepted {
-		c.wake()
+		c.waker.wake()
 	}
 	return refusal(v)
 }
@@ -220,7 +220,7 @@ func (c *core) post(f func(), sink inbox.Sink) error {
 func (c *core) postOwn(f func()) error {
 	v := c.mark(f)
 	if v == inbox.Accepted {
-		c.wake()
+		c.waker.wake()
 	}
 	return refusal(v)
 }

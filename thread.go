@@ -47,6 +47,7 @@ type core struct {
 	id     *who.ID
 	inbox  *inbox.Inbox
 	extras *extras       // immutable
+	waker  *waker        // immutable; nil if there is none
 	ready  chan struct{} // closed by the Thread when all inits have succeeded; nil if New does not wait
 	done   chan struct{} // closed by the last code the Thread runs
 
@@ -73,18 +74,6 @@ type core struct {
 	// Written by whoever ends it, read by the Thread between tasks: it then drops
 	// what is queued.
 	doomed prim.Flag
-
-	// awake says that the loop will see by itself what is queued, or that somebody
-	// has called the waker. Used only if there is one.
-	//
-	//	true -> false   the Thread, before user code gets the loop
-	//	false -> true   whoever has queued something and then calls the waker; the
-	//	                Thread, when the loop has it back
-	awake prim.Flag
-	// waking is how many calls of the waker may be in progress. Added to before the look
-	// at awake that decides, and subtracted from after the call, by who queues; read by
-	// the Thread at its end, after it has set awake for good.
-	waking prim.Word
 
 	mu   prim.Mutex
 	rare *rare // guarded by mu; nil until there is something
@@ -179,15 +168,14 @@ func newThread(call string, opts []Option) (*Thread, *core, error) {
 		extras: &plain,
 		done:   make(chan struct{}),
 	}
-	if cfg.hooks != nil || cfg.handler != nil || cfg.waker != nil {
+	if cfg.hooks != nil || cfg.handler != nil {
 		c.extras = &cfg.extras
 	}
 	if cfg.waker != nil {
-		c.extras.wake = c.wake
+		c.waker = newWaker(c, cfg.waker)
 	}
 	c.worker = &worker{core: c}
 	id.Home = c
-	c.awake.Store(true)
 	t := &Thread{core: opaque.To(c)}
 	id.Thread = weak.Make(t)
 	return t, c, nil
@@ -294,7 +282,7 @@ func (c *core) close() {
 	if c.inbox.Bubbled() || !bubble.Here() { // else the Thread does, by its own clock
 		c.dropTimers(prim.Now())
 	}
-	c.wake()
+	c.waker.wake()
 }
 
 // drop drops all that waits for its turn and returns how many tasks that were.
@@ -356,7 +344,7 @@ func (c *core) undoDrops() {
 func (c *core) forget() {
 	c.forgotten.Store(true)
 	c.inbox.Close()
-	c.wake()
+	c.waker.wake()
 	if c.stage.Load() >= ended {
 		c.lastWords()
 	}

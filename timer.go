@@ -125,7 +125,7 @@ func (c *core) start(tm *timer, d time.Duration) bool {
 	}
 	earliest, ok := c.pend(tm, at)
 	if earliest {
-		c.wake()
+		c.waker.wake()
 	}
 	return ok
 }

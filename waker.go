@@ -36,46 +36,86 @@ func WithWaker(f func()) Option {
 	return option(func(c *config) { c.waker = f })
 }
 
-// lend gives the loop to user code: from now on the waker is called.
-func (w *worker) lend() {
+// A waker reaches a Thread whose loop user code has. It is nil without WithWaker: then
+// all its methods do nothing.
+type waker struct {
+	core *core  // immutable
+	f    func() // the user's; immutable
+	ring func() // wake; immutable
+
+	// awake says that the loop will see by itself what is queued, or that somebody
+	// has called f.
+	//
+	//	true -> false   the Thread, before user code gets the loop
+	//	false -> true   whoever has queued something and then calls f; the
+	//	                Thread, when the loop has it back
+	awake prim.Flag
+	// calling is how many calls of f may be in progress. Added to before the look at awake
+	// that decides, and subtracted from after the call, by who queues; read by the Thread
+	// at its end, after it has set awake for good.
+	calling prim.Word
+
+	alarm prim.Call // calls wake when a timer is due; the Thread's
+}
+
+func newWaker(c *core, f func()) *waker {
+	w := &waker{core: c, f: f}
+	w.ring = w.wake
+	w.awake.Store(true)
+	return w
+}
+
+// lend gives the loop to user code: from now on f is called.
+func (w *waker) lend() {
+	if w == nil {
+		return
+	}
 	w.awake.Store(false)
-	if at := w.inbox.Until(); at == prim.Never {
+	if at := w.core.inbox.Until(); at == prim.Never {
 		w.alarm.Stop()
 	} else {
-		w.alarm.At(at, w.extras.wake)
+		w.alarm.At(at, w.ring)
 	}
 }
 
-// left is lend for user code that has the loop back, which may be about to sleep.
-func (w *worker) left() {
-	if w.extras.waker == nil {
+// lendBack is lend for user code that had lent the loop itself, and may be about to
+// sleep: it calls f if there is something to do. told says that f has been called for the
+// Close while this code has run.
+func (w *waker) lendBack(told *bool) {
+	if w == nil {
 		return
 	}
 	w.lend()
-	closed := w.inbox.Closed() && !w.tolled
-	if closed || w.inbox.Pending() {
-		w.tolled = w.tolled || closed
+	closed := w.core.inbox.Closed() && !*told
+	if closed || w.core.inbox.Pending() {
+		*told = *told || closed
 		w.wake()
 	}
 }
 
-// wake calls the waker unless the Thread sees by itself that it has something to
-// do. Called after that was queued, without locks.
-func (c *core) wake() {
-	f := c.extras.waker
-	if f == nil || c.awake.Load() {
-		return
+// back says that the Thread has its loop again.
+func (w *waker) back() {
+	if w != nil {
+		w.awake.Store(true)
 	}
-	c.waking.Add(1)
-	if c.awake.CompareAndSwap(false, true) {
-		c.call(f)
-	}
-	c.waking.Add(^uint32(0))
 }
 
-// call calls the waker, which must return: who has queued a task cannot leave before
+// wake calls f unless the Thread sees by itself that it has something to do. Called
+// after that was queued, without locks.
+func (w *waker) wake() {
+	if w == nil || w.awake.Load() {
+		return
+	}
+	w.calling.Add(1)
+	if w.awake.CompareAndSwap(false, true) {
+		w.call()
+	}
+	w.calling.Add(^uint32(0))
+}
+
+// call calls f, which must return: who has queued a task cannot leave before
 // it has ended, and nobody would be called any more.
-func (c *core) call(waker func()) {
+func (w *waker) call() {
 	returned := false
 	defer func() {
 		if !returned {
@@ -83,19 +123,22 @@ func (c *core) call(waker func()) {
 			if v := recover(); v != nil {
 				how = fmt.Errorf("panicked: %w", newPanicError(Current(), v))
 			}
-			crash(fmt.Errorf("ste: the waker of %v %w", tagOf(c.id), how))
+			crash(fmt.Errorf("ste: the waker of %v %w", tagOf(w.core.id), how))
 		}
 	}()
-	waker()
+	w.f()
 	returned = true
 }
 
-// unwake returns when the waker is no longer being called, and will not be. The end
-// of the Thread calls it: what the waker writes to may be gone after that.
-func (w *worker) unwake() {
+// end returns when f is no longer being called, and will not be. The end of the Thread
+// calls it: what f writes to may be gone after that.
+func (w *waker) end() {
+	if w == nil {
+		return
+	}
 	w.alarm.Stop()
 	w.awake.Store(true)
-	for w.waking.Load() > 0 {
+	for w.calling.Load() > 0 {
 		prim.Yield()
 	}
 }

@@ -23,12 +23,10 @@ import (
 // not in the loop's frame.
 type worker struct {
 	*core
-	runs  uint32    // tasks and ticks since the coroutine began; an estimate after four thousand million
-	ran   uint32    // tasks and timers, for RunPending, modulo 2^32
-	alarm prim.Call // calls the waker when a timer is due
-	since uint8     // tasks and ticks since the lock count was set right
-	shut  bool      // a hook runs in the middle of a task, by contain
-	step  int32     // going up, hooks[:step] have had their turn; going down, hooks[:step] have not
+	runs  uint32 // tasks and ticks since the coroutine began; an estimate after four thousand million
+	ran   uint32 // tasks and timers, for RunPending, modulo 2^32
+	since uint8  // tasks and ticks since the lock count was set right
+	step  int32  // going up, hooks[:step] have had their turn; going down, hooks[:step] have not
 
 	job    job        // what user code is running; none outside of it
 	fault  error      // how that code has ended, until end handles it: a *PanicError, or what a hook has returned
@@ -36,7 +34,6 @@ type worker struct {
 	failed bool       // an init has not
 	exited bool       // since it called runtime.Goexit
 	guest  bool       // the lock count is not the Thread's own: in the middle of a task, or attached
-	tolled bool       // the waker has been called for the Close, for the task or body that runs
 	yields bool       // due timers have had their turn
 	down   bool       // the queue is closed and empty
 	after  pace.After // how the last task ended
@@ -199,7 +196,7 @@ func (w *worker) finish() {
 	w.sweep()
 	w.releaseAll() // what the error handler has bound
 	w.undoDrops()
-	w.unwake()
+	w.waker.end()
 	w.err = w.joined()
 	w.owns, w.id.Home = nil, nil
 	w.id.End()

@@ -107,7 +107,7 @@ func (t *Thread) Run(ctx context.Context) error {
 	w.nested(p)
 	w.waker.lendBack(&w.job.told)
 	runtime.KeepAlive(t)
-	if w.down || w.inbox.Closed() && !w.inbox.Pending() {
+	if w.life.Load() == drained || w.inbox.Closed() && !w.inbox.Pending() {
 		return nil
 	}
 	return cause(ctx)
@@ -178,10 +178,11 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 		prim.Close(w.done)
 		pin.Less()
 	}()
-	if w.up {
+	switch w.life.Load() {
+	case serving:
 		w.waker.lendBack(&w.job.told)
 		err = body(t)
-	} else if w.exited {
+	case exited:
 		runtime.Goexit()
 	}
 	returned = true

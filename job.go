@@ -113,8 +113,8 @@ func (w *worker) endTask(t *inbox.Task, how inbox.End, pe *PanicError) {
 
 func (w *worker) endHook(how inbox.End, err error) {
 	switch {
-	case how == inbox.Exited && !w.up && !w.failed:
-		w.failed, w.exited = true, true
+	case how == inbox.Exited && w.life.Load() == starting:
+		w.life.Store(exited)
 		return
 	case how == inbox.Exited:
 		err = fmt.Errorf("ste: a teardown of %v called runtime.Goexit", tagOf(w.id))
@@ -122,8 +122,8 @@ func (w *worker) endHook(how inbox.End, err error) {
 	if err == nil {
 		return
 	}
-	if !w.up {
-		w.failed = true
+	if w.life.Load() == starting {
+		w.life.Store(failed)
 	}
 	w.mu.Lock()
 	r := w.seldom()

@@ -48,7 +48,7 @@ func NewLocal[T any](open func() (T, error), close func(*T) error) *Local[T] {
 	c := &local[T]{open: open, close: close, slot: slots.Take()}
 	l := &Local[T]{core: opaque.To(c)}
 	if !prim.Exploring {
-		c.cleanup = runtime.AddCleanup(l, forgotten[T].collected, forgotten[T]{weak.Make(c), c.slot})
+		c.cleanup = runtime.AddCleanup(l, unreachable[T].collected, unreachable[T]{weak.Make(c), c.slot})
 	}
 	return l
 }
@@ -397,15 +397,15 @@ func (c *local[T]) closeAll(inside uint32) []*localValue[T] {
 	return c.all(inside)
 }
 
-// forgotten is what the cleanup of a Local that nobody holds any more has.
-type forgotten[T any] struct {
+// unreachable is what the cleanup of a Local that nobody holds any more has.
+type unreachable[T any] struct {
 	c    weak.Pointer[local[T]]
 	slot int
 }
 
 // collected is that cleanup. It runs on a goroutine of the runtime, outside of all
 // bubbles, and must not wait.
-func (f forgotten[T]) collected() {
+func (f unreachable[T]) collected() {
 	c := f.c.Value()
 	if c == nil { // no Thread has a value
 		slots.Give(f.slot)

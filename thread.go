@@ -51,24 +51,23 @@ type core struct {
 	ready  chan struct{} // closed by the Thread when all inits have succeeded; nil if New does not wait
 	done   chan struct{} // closed by the last code the Thread runs
 
-	// Written by the Thread before it sets stage to ended or exited, read after that.
+	// Written by the Thread before life says over, read after that.
 	err error // of init when it failed, and of the hooks at the end
 
 	// The Thread's.
 	worker *worker
 	owns   *owns // nil until there is something
 
-	// stage is how far the Thread has come, for waits to be over. Written by the
-	// Thread only, upwards: starting, serving, ended or exited. Read by the ring
-	// check, by New and by the cleanup of a forgotten Thread.
-	stage prim.Word
+	// life is how far the Thread has come: see the constants. Written by the Thread only;
+	// read by it, by the ring check, by New and by the cleanup of a forgotten Thread.
+	life prim.Word
 
-	// told turns true once somebody has received err. Written by New, Close and
-	// Shutdown, and by lastWords, which reports err only if it was false.
-	told prim.Flag
-	// forgotten turns true when the runtime has found the handle unreachable: nobody
-	// can call Close any more. Written by that cleanup, read by lastWords.
-	forgotten prim.Flag
+	// heir says who gets err.
+	//
+	//	nobodyYet -> taken      New, Close and Shutdown, which return it
+	//	nobodyYet -> forgotten  the cleanup of the handle, when nobody can ask any more
+	//	forgotten -> taken      lastWords, which reports it
+	heir prim.Word
 
 	// doomed turns true when the ctx of a Shutdown that did not wait has ended.
 	// Written by whoever ends it, read by the Thread between tasks: it then drops
@@ -95,20 +94,39 @@ func (c *core) seldom() *rare {
 	return c.rare
 }
 
+// The stations of core.life:
+//
+//	starting -> serving -> drained    the inits have succeeded; it is closed and nothing is queued
+//	starting -> failed or exited      an init has failed, or called runtime.Goexit
+//	any -> the same with over         the hooks have run, and nothing else will
 const (
 	starting uint32 = iota
 	serving
-	ended
-	exited // ended, since an init called runtime.Goexit
+	drained
+	failed
+	exited
+	over = 1 << 4
 )
 
-// until is a wait for a Thread to reach a stage.
-type until struct {
-	c     *core
-	stage uint32
+// Who gets core.err.
+const (
+	nobodyYet uint32 = iota
+	forgotten
+	taken
+)
+
+// begun and ended are the waits for a Thread's inits and for its end.
+type (
+	begun struct{ c *core }
+	ended struct{ c *core }
+)
+
+func (b begun) Over() bool {
+	l := b.c.life.Load()
+	return l == serving || l >= over
 }
 
-func (u until) Over() bool { return u.c.stage.Load() >= u.stage }
+func (e ended) Over() bool { return e.c.life.Load() >= over }
 
 // New starts a Thread. It returns when the Thread's inits have run; if one fails
 // there is no Thread and New returns the error, joined with those of the
@@ -135,14 +153,14 @@ func New(opts ...Option) (*Thread, error) {
 		return t, nil
 	}
 	from := who.Current()
-	_ = enterWait(from, c.id, until{c, serving}) // no ring: the new Thread waits for nobody yet
+	_ = enterWait(from, c.id, begun{c}) // no ring: the new Thread waits for nobody yet
 	defer who.Leave(from)
 	prim.Go("Thread", c.worker.start)
 	if prim.AwaitEither(c.ready, c.done) || prim.Closed(c.ready) {
 		return t, nil // also if an init has closed the Thread: it was made all the same
 	}
-	c.told.Store(true)
-	if c.stage.Load() == exited {
+	c.heir.Store(taken)
+	if c.life.Load() == exited|over {
 		c.report(c.err)
 		runtime.Goexit()
 	}
@@ -229,12 +247,12 @@ func (t *Thread) Close() error {
 	if from == c.id {
 		return nil
 	}
-	if err := enterWait(from, c.id, until{c, ended}); err != nil {
+	if err := enterWait(from, c.id, ended{c}); err != nil {
 		return err
 	}
 	defer who.Leave(from)
 	prim.Await(c.done)
-	c.told.Store(true)
+	c.heir.Store(taken)
 	runtime.KeepAlive(t) // else the cleanup might tell c.err as well
 	return c.err
 }
@@ -260,7 +278,7 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	if ctx.Err() == nil { // with an ended ctx there is no wait
-		if err := enterWait(from, c.id, until{c, ended}); err != nil {
+		if err := enterWait(from, c.id, ended{c}); err != nil {
 			c.dropWhenDone(ctx)
 			return err
 		}
@@ -271,7 +289,7 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("ste: Shutdown of %v: limit reached, queued tasks dropped: %d; a running task goes on (see Done): %w",
 			tagOf(c.id), n, cause(ctx))
 	}
-	c.told.Store(true)
+	c.heir.Store(taken)
 	runtime.KeepAlive(t) // else the cleanup might tell c.err as well
 	return c.err
 }
@@ -342,19 +360,19 @@ func (c *core) undoDrops() {
 // forget is the cleanup of a Thread whose handle became unreachable. It runs on
 // a goroutine of the runtime and must not wait.
 func (c *core) forget() {
-	c.forgotten.Store(true)
+	c.heir.CompareAndSwap(nobodyYet, forgotten)
 	c.inbox.Close()
 	c.waker.wake()
-	if c.stage.Load() >= ended {
+	if c.life.Load() >= over {
 		c.lastWords()
 	}
 }
 
-// lastWords reports the error of an ended Thread that nobody can ask any more.
-// The Thread calls it at its end and the cleanup when the Thread had ended
-// before; each has stored its own flag first, so at least one sees both.
+// lastWords reports the error of an ended Thread that nobody can ask any more. The Thread
+// calls it at its end and the cleanup when the Thread had ended before; each has said its
+// part first, so at least one sees both.
 func (c *core) lastWords() {
-	if c.err != nil && c.forgotten.Load() && c.told.CompareAndSwap(false, true) {
+	if c.heir.CompareAndSwap(forgotten, taken) {
 		c.report(c.err)
 	}
 }

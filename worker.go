@@ -30,12 +30,8 @@ type worker struct {
 
 	job    job        // what user code is running; none outside of it
 	fault  error      // how that code has ended, until end handles it: a *PanicError, or what a hook has returned
-	up     bool       // all inits have succeeded
-	failed bool       // an init has not
-	exited bool       // since it called runtime.Goexit
 	guest  bool       // the lock count is not the Thread's own: in the middle of a task, or attached
 	yields bool       // due timers have had their turn
-	down   bool       // the queue is closed and empty
 	after  pace.After // how the last task ended
 }
 
@@ -105,21 +101,20 @@ func (w *worker) aftermath() {
 func (w *worker) begin() {
 	w.aftermath()
 	hooks := w.extras.hooks
-	for !w.up && !w.failed && int(w.step) < len(hooks) {
+	for w.life.Load() == starting && int(w.step) < len(hooks) {
 		h := hooks[w.step]
 		w.step++
 		if !h.teardown {
 			w.run(job{kind: aHook, f: h.f})
 		}
 	}
-	if !w.up && !w.failed {
-		w.up = true
-		w.stage.Store(serving)
+	switch w.life.Load() {
+	case starting:
+		w.life.Store(serving)
 		if w.ready != nil {
 			prim.Close(w.ready)
 		}
-	}
-	if w.failed {
+	case failed, exited:
 		w.inbox.Close()
 		w.drop()
 	}
@@ -130,7 +125,7 @@ func (w *worker) begin() {
 // says so.
 func (w *worker) serve(who *patron) {
 	w.aftermath()
-	for !w.down && !who.enough() {
+	for w.life.Load() == serving && !who.enough() {
 		if w.doomed.Load() {
 			w.drop()
 		}
@@ -154,7 +149,7 @@ func (w *worker) serve(who *patron) {
 			w.check()
 		}
 		if end {
-			w.down = true
+			w.life.Store(drained)
 			return
 		}
 		if t == nil {
@@ -200,11 +195,7 @@ func (w *worker) finish() {
 	w.err = w.joined()
 	w.owns, w.id.Home = nil, nil
 	w.id.End()
-	if w.exited {
-		w.stage.Store(exited)
-	} else {
-		w.stage.Store(ended)
-	}
+	w.life.Store(w.life.Load() | over)
 }
 
 // joined returns the errors of the hooks.

@@ -171,9 +171,9 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 		})
 		w.id.Forget()
 		if returned {
-			err = join(err, w.err)
+			err = join(err, w.outcome())
 		} else {
-			w.report(w.err)
+			w.report(w.outcome())
 		}
 		prim.Close(w.done)
 		pin.Less()

@@ -51,9 +51,6 @@ type core struct {
 	ready  chan struct{} // closed by the Thread when all inits have succeeded; nil if New does not wait
 	done   chan struct{} // closed by the last code the Thread runs
 
-	// Written by the Thread before life says over, read after that.
-	err error // of init when it failed, and of the hooks at the end
-
 	// The Thread's.
 	worker *worker
 	owns   *owns // nil until there is something
@@ -62,7 +59,7 @@ type core struct {
 	// read by it, by the ring check, by New and by the cleanup of a forgotten Thread.
 	life prim.Word
 
-	// heir says who gets err.
+	// heir says who gets the error of the hooks.
 	//
 	//	nobodyYet -> taken      New, Close and Shutdown, which return it
 	//	nobodyYet -> forgotten  the cleanup of the handle, when nobody can ask any more
@@ -84,6 +81,7 @@ type rare struct {
 	undo      func()              // stops what Shutdowns that did not wait have set up; may be nil
 	timers    timers.Heap[*timer]
 	errs      []error // of hooks; the Thread's
+	err       error   // of all of them; written by the Thread before life says over
 }
 
 // seldom returns what few Threads need. The caller holds mu.
@@ -108,12 +106,22 @@ const (
 	over = 1 << 4
 )
 
-// Who gets core.err.
+// The states of core.heir.
 const (
 	nobodyYet uint32 = iota
 	forgotten
 	taken
 )
+
+// outcome returns the errors of the hooks, once the Thread has ended.
+func (c *core) outcome() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.rare == nil {
+		return nil
+	}
+	return c.rare.err
+}
 
 // begun and ended are the waits for a Thread's inits and for its end.
 type (
@@ -161,11 +169,11 @@ func New(opts ...Option) (*Thread, error) {
 	}
 	c.heir.Store(taken)
 	if c.life.Load() == exited|over {
-		c.report(c.err)
+		c.report(c.outcome())
 		runtime.Goexit()
 	}
 	runtime.KeepAlive(t)
-	return nil, c.err
+	return nil, c.outcome()
 }
 
 // newThread makes what New and Attach return or hand out, and does not start it.
@@ -253,8 +261,8 @@ func (t *Thread) Close() error {
 	defer who.Leave(from)
 	prim.Await(c.done)
 	c.heir.Store(taken)
-	runtime.KeepAlive(t) // else the cleanup might tell c.err as well
-	return c.err
+	runtime.KeepAlive(t) // else the cleanup might tell the error as well
+	return c.outcome()
 }
 
 // Shutdown is Close with a limit: when ctx ends first, queued work is dropped
@@ -290,8 +298,8 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 			tagOf(c.id), n, cause(ctx))
 	}
 	c.heir.Store(taken)
-	runtime.KeepAlive(t) // else the cleanup might tell c.err as well
-	return c.err
+	runtime.KeepAlive(t) // else the cleanup might tell the error as well
+	return c.outcome()
 }
 
 // close accepts no more work, and drops the timers that are not due.
@@ -373,6 +381,6 @@ func (c *core) forget() {
 // part first, so at least one sees both.
 func (c *core) lastWords() {
 	if c.heir.CompareAndSwap(forgotten, taken) {
-		c.report(c.err)
+		c.report(c.outcome())
 	}
 }

@@ -23,13 +23,13 @@ import (
 // not in the loop's frame.
 type worker struct {
 	*core
-	runs  uint32 // tasks and ticks since the coroutine began; an estimate after four thousand million
-	ran   uint32 // tasks and timers, for RunPending, modulo 2^32
-	since uint8  // tasks and ticks since the lock count was set right
-	step  int32  // going up, hooks[:step] have had their turn; going down, hooks[:step] have not
+	job   job   // what user code is running; none outside of it
+	fault error // how that code has ended, until end handles it: a *PanicError, or what a hook has returned
 
-	job    job        // what user code is running; none outside of it
-	fault  error      // how that code has ended, until end handles it: a *PanicError, or what a hook has returned
+	runs   uint32     // tasks and ticks since the coroutine began; an estimate after four thousand million
+	ran    uint32     // tasks and timers, for RunPending, modulo 2^32
+	step   int32      // going up, hooks[:step] have had their turn; going down, hooks[:step] have not
+	since  uint8      // tasks and ticks since the lock count was set right
 	guest  bool       // the lock count is not the Thread's own: in the middle of a task, or attached
 	yields bool       // due timers have had their turn
 	after  pace.After // how the last task ended
@@ -192,21 +192,14 @@ func (w *worker) finish() {
 	w.releaseAll() // what the error handler has bound
 	w.undoDrops()
 	w.waker.end()
-	w.err = w.joined()
+	w.mu.Lock()
+	if r := w.rare; r != nil {
+		r.err = join(r.errs...)
+	}
+	w.mu.Unlock()
 	w.owns, w.id.Home = nil, nil
 	w.id.End()
 	w.life.Store(w.life.Load() | over)
-}
-
-// joined returns the errors of the hooks.
-func (w *worker) joined() error {
-	w.mu.Lock()
-	r := w.rare
-	w.mu.Unlock()
-	if r == nil {
-		return nil
-	}
-	return join(r.errs...)
 }
 
 // releaseAll releases what the Thread owns, newest first.

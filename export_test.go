@@ -67,7 +67,7 @@ func Waiting[T any](f *Future[T]) int {
 }
 
 // Doomed reports whether the limit of a Shutdown that did not wait has been reached.
-func Doomed(t *Thread) bool { return t.core.Get().doomed.Load() }
+func Doomed(t *Thread) bool { return t.core.Get().doomed() }
 
 // Unclaimed is how many panics of Futures t remembers.
 func Unclaimed(t *Thread) int {

@@ -66,11 +66,6 @@ type core struct {
 	//	forgotten -> taken      lastWords, which reports it
 	heir prim.Word
 
-	// doomed turns true when the ctx of a Shutdown that did not wait has ended.
-	// Written by whoever ends it, read by the Thread between tasks: it then drops
-	// what is queued.
-	doomed prim.Flag
-
 	mu   prim.Mutex
 	rare *rare // guarded by mu; nil until there is something
 }
@@ -80,6 +75,7 @@ type rare struct {
 	unclaimed map[*claim]struct{} // panics of Async tasks that no Wait has taken
 	undo      func()              // stops what Shutdowns that did not wait have set up; may be nil
 	timers    timers.Heap[*timer]
+	doomed    bool    // what is queued must be dropped by the Thread itself, which is in a bubble
 	errs      []error // of hooks; the Thread's
 	err       error   // of all of them; written by the Thread before life says over
 }
@@ -325,12 +321,11 @@ func (c *core) dropWhenDone(ctx context.Context) {
 		c.drop()
 		return
 	}
-	stop := prim.AfterFunc(spoken{ctx}, func() {
-		c.doomed.Store(true)
-		if !c.inbox.Bubbled() { // whoever ends ctx may be outside of the bubble
-			c.drop()
-		}
-	})
+	limit := func() { c.drop() }
+	if c.inbox.Bubbled() { // whoever ends ctx may be outside of the bubble
+		limit = c.doom
+	}
+	stop := prim.AfterFunc(spoken{ctx}, limit)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.seldom()
@@ -341,6 +336,19 @@ func (c *core) dropWhenDone(ctx context.Context) {
 			earlier()
 		}
 	}
+}
+
+// doom lets the Thread drop what is queued, as soon as the task that runs has ended.
+func (c *core) doom() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seldom().doomed = true
+}
+
+func (c *core) doomed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rare != nil && c.rare.doomed
 }
 
 // spoken is a Context that says why it has ended. Somebody's own may not, and the

@@ -126,7 +126,7 @@ func (w *worker) begin() {
 func (w *worker) serve(who *patron) {
 	w.aftermath()
 	for w.life.Load() == serving && !who.enough() {
-		if w.doomed.Load() {
+		if w.inbox.Bubbled() && w.doomed() {
 			w.drop()
 		}
 		if w.since >= pin.Every && !w.guest {

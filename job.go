@@ -35,35 +35,39 @@ const (
 func (w *worker) run(j job) {
 	w.job = j
 	w.waker.lend()
-	if w.protect(j) {
+	if w.call(j, &w.fault) {
 		w.end(j, inbox.Returned)
-		return
+	} else {
+		w.end(j, inbox.Panicked)
 	}
-	if w.fault == nil {
-		// panic(nil) under GODEBUG=panicnil=1: recover said nil, as it does without
-		// a panic, but a Goexit would not have come here.
-		w.fault = newPanicError(tagOf(w.id), new(runtime.PanicNilError))
-	}
-	w.end(j, inbox.Panicked)
 }
 
-// protect calls the job's code. It reports whether that returned; if it panicked
-// the panic is in w.fault.
-func (w *worker) protect(j job) (returned bool) {
+// call calls the job's code. It reports whether that returned; fault is then a hook's
+// error, and else the panic.
+func (c *core) call(j job, fault *error) (returned bool) {
+	if returned = c.protect(j, fault); !returned && *fault == nil {
+		// panic(nil) under GODEBUG=panicnil=1: recover said nil, as it does without
+		// a panic, but a Goexit would not have come here.
+		*fault = newPanicError(tagOf(c.id), new(runtime.PanicNilError))
+	}
+	return returned
+}
+
+// protect is call that leaves a panic(nil) to call. fault is no result: a panic of a
+// deferred call during a Goexit is recovered here, and then the Goexit goes on.
+func (c *core) protect(j job, fault *error) (returned bool) {
 	defer func() {
 		if returned {
 			return
 		}
-		// In the worker and not in a result: a panic of a deferred call during a
-		// Goexit is recovered here, and then the Goexit goes on.
 		if v := recover(); v != nil {
-			w.fault = newPanicError(tagOf(w.id), v)
+			*fault = newPanicError(tagOf(c.id), v)
 		}
 	}()
 	if j.kind == aTask {
 		j.task.Func()()
 	} else {
-		w.fault = j.f()
+		*fault = j.f()
 	}
 	return true
 }
@@ -190,46 +194,27 @@ func (c *core) coroutine(f func()) (returned bool) {
 // may rely on it, and f must leave it as it is, or the runtime ends the process.
 // settled says that f is not in the middle of one, so that the count may be set
 // right before and after, which costs some 10 us.
-func (c *core) contain(what string, settled bool, f func() error) (err error) {
+func (c *core) contain(what string, settled bool, f func() error) error {
 	w := c.worker
 	outer := w.job
-	w.job = job{kind: aHook, told: outer.told}
+	w.job = job{kind: aHook, told: outer.told, f: f}
 	defer func() { w.job = outer }()
 	settled = settled && !w.guest
 	if settled {
 		pin.Reset()
 	}
-	var pe *PanicError
+	hook := w.job
+	var fault error
 	ended := c.coroutine(func() {
 		if settled {
 			defer pin.Reset()
 		}
-		var returned bool
-		if returned, err = c.attempt(f, &pe); !returned && pe == nil {
-			pe = newPanicError(tagOf(c.id), new(runtime.PanicNilError)) // GODEBUG=panicnil=1
-		}
+		c.call(hook, &fault)
 	})
-	switch {
-	case pe != nil:
-		return pe // in a deferred call, maybe, while Goexit unwound
-	case !ended:
+	if fault == nil && !ended {
 		return fmt.Errorf("ste: %s on %v called runtime.Goexit", what, tagOf(c.id))
 	}
-	return err
-}
-
-// attempt calls f and reports whether it returned. A panic of it is stored in pe.
-func (c *core) attempt(f func() error, pe **PanicError) (returned bool, err error) {
-	defer func() {
-		if returned {
-			return
-		}
-		if v := recover(); v != nil {
-			*pe = newPanicError(tagOf(c.id), v)
-		}
-	}()
-	err = f()
-	return true, err
+	return fault // a panic in a deferred call, maybe, while Goexit unwound
 }
 
 // handle gives the panic of a posted task to the error handler, on the Thread.

@@ -2,6 +2,7 @@ package ste
 
 import (
 	"cmp"
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -230,9 +231,9 @@ type local[T any] struct {
 
 	mu prim.Mutex
 	// Guarded by mu.
-	closed bool           // no value is made any more; slot is somebody else's
-	newest *localValue[T] // of those that are opened, alive or being closed
-	errs   []error        // of values that ended since it was closed
+	closed bool      // no value is made any more; slot is somebody else's
+	values list.List // of *localValue[T]: those that are opened, alive or being closed
+	errs   []error   // of values that ended since it was closed
 }
 
 // A localValue is one Thread's.
@@ -244,7 +245,7 @@ type localValue[T any] struct {
 	v     T
 	state valueState
 
-	next, prev *localValue[T] // in the Local's list; guarded by local.mu
+	entry *list.Element // in local.values; guarded by local.mu
 }
 
 type valueState uint8
@@ -308,10 +309,7 @@ func (c *local[T]) enlist(lv *localValue[T]) bool {
 	if c.closed {
 		return false
 	}
-	if lv.next = c.newest; lv.next != nil {
-		lv.next.prev = lv
-	}
-	c.newest = lv
+	lv.entry = c.values.PushBack(lv)
 	return true
 }
 
@@ -320,21 +318,12 @@ func (c *local[T]) enlist(lv *localValue[T]) bool {
 func (c *local[T]) unlist(lv *localValue[T], err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case lv.prev != nil:
-		lv.prev.next = lv.next
-	case c.newest == lv:
-		c.newest = lv.next
-	}
-	if lv.next != nil {
-		lv.next.prev = lv.prev
-	}
-	lv.next, lv.prev = nil, nil
+	c.values.Remove(lv.entry)
 	if c.closed {
 		if err != nil {
 			c.errs = append(c.errs, err)
 		}
-		if c.newest == nil {
+		if c.values.Len() == 0 {
 			slots.Give(c.slot)
 		}
 	}
@@ -344,7 +333,8 @@ func (c *local[T]) unlist(lv *localValue[T], err error) bool {
 // all returns the values, but for those that were made in other synctest bubbles and
 // must not be touched from here (T16), by the Threads' numbers.
 func (c *local[T]) all(inside uint32) (all []*localValue[T]) {
-	for lv := c.newest; lv != nil; lv = lv.next {
+	for e := c.values.Front(); e != nil; e = e.Next() {
+		lv := e.Value.(*localValue[T])
 		if b := lv.owner.inbox.Bubble(); b == 0 || b == inside {
 			all = append(all, lv)
 		}
@@ -390,7 +380,7 @@ func (c *local[T]) closeAll(inside uint32) []*localValue[T] {
 	defer c.mu.Unlock()
 	if !c.closed {
 		c.closed = true
-		if c.newest == nil {
+		if c.values.Len() == 0 {
 			slots.Give(c.slot)
 		}
 	}

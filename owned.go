@@ -1,6 +1,7 @@
 package ste
 
 import (
+	"container/list"
 	"fmt"
 
 	"github.com/ste-go/ste/internal/prim"
@@ -10,13 +11,12 @@ import (
 
 // An owned is what a Bound and a Thread's value of a Local have in common: it was opened
 // on a Thread and is closed there exactly once, by whoever comes first: its user, the
-// Thread as it ends, or a task that the runtime queues when nobody holds it any more. It
-// is an entry of a doubly linked circle whose anchor is owns.anchor.
+// Thread as it ends, or a task that the runtime queues when nobody holds it any more.
 type owned struct {
 	of    closable // immutable
 	owner *core    // immutable
 
-	older, newer *owned // the Thread's; nil before the opening has ended and from the closing on
+	place *list.Element // in owns.open, while it is open; the Thread's
 
 	// closers counts the calls of Close that wait for the end. Added to by Close before
 	// the closing is queued, and subtracted from by a Local's that may not wait; read by
@@ -38,7 +38,7 @@ type closable interface {
 
 // owns is all that a Thread owns. The Thread's.
 type owns struct {
-	anchor owned
+	open list.List // of *owned, newest last
 	slots.Table
 }
 
@@ -46,34 +46,28 @@ type owns struct {
 func (c *core) estate() *owns {
 	if c.owns == nil {
 		c.owns = new(owns)
-		anchor := &c.owns.anchor
-		anchor.older, anchor.newer = anchor, anchor
 	}
 	return c.owns
 }
 
 // own adds o to what the Thread closes at its end.
-func (c *core) own(o *owned) {
-	anchor := &c.estate().anchor
-	o.older, o.newer = anchor.older, anchor
-	o.older.newer, anchor.older = o, o
-}
+func (c *core) own(o *owned) { o.place = c.estate().open.PushBack(o) }
 
 // disown takes o out.
 func (o *owned) disown() {
-	o.older.newer, o.newer.older = o.newer, o.older
-	o.older, o.newer = nil, nil
+	o.owner.owns.open.Remove(o.place)
+	o.place = nil
 }
 
 // held reports whether o is open: its closing has not begun.
-func (o *owned) held() bool { return o.older != nil }
+func (o *owned) held() bool { return o.place != nil }
 
 // newest returns what must be closed next, or nil (T13).
 func (c *core) newest() *owned {
-	if c.owns == nil || c.owns.anchor.older == &c.owns.anchor {
+	if c.owns == nil || c.owns.open.Len() == 0 {
 		return nil
 	}
-	return c.owns.anchor.older
+	return c.owns.open.Back().Value.(*owned)
 }
 
 // finish closes the value unless that has begun already, and returns close's error (B1).

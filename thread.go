@@ -88,17 +88,14 @@ func (c *core) seldom() *rare {
 	return c.rare
 }
 
-// The stations of core.life:
-//
-//	starting -> serving -> drained    the inits have succeeded; it is closed and nothing is queued
-//	starting -> failed or exited      an init has failed, or called runtime.Goexit
-//	any -> the same with over         the hooks have run, and nothing else will
+// The stations of core.life: starting, then serving and drained (closed, and nothing is
+// queued), or failed or exited by an init; at last the same with over.
 const (
 	starting uint32 = iota
+	failed
+	exited // failed by runtime.Goexit
 	serving
 	drained
-	failed
-	exited
 	over = 1 << 4
 )
 
@@ -119,18 +116,13 @@ func (c *core) outcome() error {
 	return c.rare.err
 }
 
-// begun and ended are the waits for a Thread's inits and for its end.
-type (
-	begun struct{ c *core }
-	ended struct{ c *core }
-)
-
-func (b begun) Over() bool {
-	l := b.c.life.Load()
-	return l == serving || l >= over
+// until is a wait for a Thread to be serving, or over.
+type until struct {
+	c       *core
+	station uint32
 }
 
-func (e ended) Over() bool { return e.c.life.Load() >= over }
+func (u until) Over() bool { return u.c.life.Load() >= u.station }
 
 // New starts a Thread. It returns when the Thread's inits have run; if one fails
 // there is no Thread and New returns the error, joined with those of the
@@ -157,7 +149,7 @@ func New(opts ...Option) (*Thread, error) {
 		return t, nil
 	}
 	from := who.Current()
-	_ = enterWait(from, c.id, begun{c}) // no ring: the new Thread waits for nobody yet
+	_ = enterWait(from, c.id, until{c, serving}) // no ring: the new Thread waits for nobody yet
 	defer who.Leave(from)
 	prim.Go("Thread", c.worker.start)
 	if prim.AwaitEither(c.ready, c.done) || prim.Closed(c.ready) {
@@ -251,7 +243,7 @@ func (t *Thread) Close() error {
 	if from == c.id {
 		return nil
 	}
-	if err := enterWait(from, c.id, ended{c}); err != nil {
+	if err := enterWait(from, c.id, until{c, over}); err != nil {
 		return err
 	}
 	defer who.Leave(from)
@@ -282,7 +274,7 @@ func (t *Thread) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	if ctx.Err() == nil { // with an ended ctx there is no wait
-		if err := enterWait(from, c.id, ended{c}); err != nil {
+		if err := enterWait(from, c.id, until{c, over}); err != nil {
 			c.dropWhenDone(ctx)
 			return err
 		}

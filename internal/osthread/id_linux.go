@@ -7,15 +7,6 @@ import "golang.org/x/sys/unix"
 // ID returns the kernel's number of the calling thread, never 0.
 func ID() uint64 { return uint64(unix.Gettid()) }
 
-// Self is ID without a system call where user code can read the thread pointer
-// (see pointer_linux_amd64.go). The two must not be mixed.
-func Self() uint64 {
-	if hasPointer {
-		return pointer()
-	}
-	return ID()
-}
-
 const startupKnown = true
 
 // IsStartup reports whether the caller runs on the process's first thread. The

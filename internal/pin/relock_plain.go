@@ -11,42 +11,24 @@ import "runtime"
 // and must not be preempted. The compiler makes no preemption points in nosplit
 // functions, and all that are called here are nosplit. go test -cover and
 // go test -fuzz put nothing into this that could be preempted either; the stack
-// that go test -fuzz needs is why there are two halves.
+// that go test -fuzz needs is why there are eight parts.
 //
 //go:nosplit
 func relock() {
-	unlockHalf()
-	unlockHalf()
+	unlock8()
+	unlock8()
+	unlock8()
+	unlock8()
+	unlock8()
+	unlock8()
+	unlock8()
+	unlock8()
 	runtime.LockOSThread()
 }
 
 //go:nosplit
 //go:noinline
-func unlockHalf() {
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
-	runtime.UnlockOSThread()
+func unlock8() {
 	runtime.UnlockOSThread()
 	runtime.UnlockOSThread()
 	runtime.UnlockOSThread()

@@ -4,8 +4,8 @@
 package slots
 
 import (
-	"container/heap"
-	"sort"
+	"math"
+	"math/bits"
 	"sync"
 )
 
@@ -48,41 +48,34 @@ func (t *Table) Set(slot int, v any) {
 	t.more[n][slot%page] = v
 }
 
-// all gives each Local a number: the lowest that no other one has, so that tables
+// used gives each Local a number: the lowest that no other one has, so that tables
 // are no longer than the most Locals there were at one time, and short again after a
-// burst of them.
-var all struct {
-	mu   sync.Mutex
-	free lowest
-	next int
+// burst of them. A number is a bit.
+var used struct {
+	mu    sync.Mutex
+	words []uint64
+	low   int // words before it are full
 }
 
 // Take returns a number that nobody has.
 func Take() int {
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	if len(all.free.IntSlice) > 0 {
-		return heap.Pop(&all.free).(int)
+	used.mu.Lock()
+	defer used.mu.Unlock()
+	for used.low < len(used.words) && used.words[used.low] == math.MaxUint64 {
+		used.low++
 	}
-	all.next++
-	return all.next - 1
+	if used.low == len(used.words) {
+		used.words = append(used.words, 0)
+	}
+	bit := bits.TrailingZeros64(^used.words[used.low])
+	used.words[used.low] |= 1 << bit
+	return 64*used.low + bit
 }
 
 // Give gives a number back.
 func Give(slot int) {
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	heap.Push(&all.free, slot)
-}
-
-// lowest is a heap with the lowest number on top.
-type lowest struct{ sort.IntSlice }
-
-func (h *lowest) Push(x any) { h.IntSlice = append(h.IntSlice, x.(int)) }
-
-func (h *lowest) Pop() any {
-	n := len(h.IntSlice) - 1
-	slot := h.IntSlice[n]
-	h.IntSlice = h.IntSlice[:n]
-	return slot
+	used.mu.Lock()
+	defer used.mu.Unlock()
+	used.words[slot/64] &^= 1 << (slot % 64)
+	used.low = min(used.low, slot/64)
 }

@@ -1,4 +1,4 @@
-//go:build linux && (!amd64 || purego) && !ste_explore
+//go:build !linux || !amd64 || purego || ste_explore
 
 package osthread
 

@@ -1,5 +1,0 @@
-//go:build freebsd || openbsd || netbsd || dragonfly
-
-package osthread
-
-const exitCrashes = true

@@ -62,6 +62,87 @@ func TestT1UnshareIsSeenByNobodyElse(t *testing.T) {
 	}
 }
 
+// T1: the working directory and the umask are the process's until the Thread has
+// called unshare(CLONE_FS); then they are the Thread's, and end with it.
+func TestT1DirectoryBeforeAndAfterUnshare(t *testing.T) {
+	out, code := runChild(t, "directory before and after unshare")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "as the package comment says")
+}
+
+func init() {
+	children["directory before and after unshare"] = func() {
+		const shared, own = 0o027, 0o077 // umasks
+		home, err := os.Getwd()
+		orDie(err)
+		sharedDir, ownDir := filepath.Dir(home), "/proc"
+		umask := func(mask int) string { return fmt.Sprintf("Umask:\t%04o\n", mask) }
+		expect := func(when, dir string, mask int, others string, othersMask int, own uint64) {
+			tasks, err := filepath.Glob("/proc/self/task/*")
+			orDie(err)
+			seen := false
+			for _, task := range tasks {
+				wantDir, wantMask := others, umask(othersMask)
+				it := task == fmt.Sprint("/proc/self/task/", own)
+				if it {
+					wantDir, wantMask = dir, umask(mask)
+				}
+				cwd, err := os.Readlink(task + "/cwd")
+				status, err2 := os.ReadFile(task + "/status")
+				if err != nil || err2 != nil {
+					continue // it ended meanwhile
+				}
+				seen = seen || it
+				if cwd != wantDir || !strings.Contains(string(status), wantMask) {
+					fmt.Printf("failed: %s, %s is in %s and not %s, or without %s:\n%s", when, task, cwd, wantDir, wantMask, status)
+					os.Exit(1)
+				}
+			}
+			if own != 0 && !seen {
+				fmt.Println("failed:", when, "the Thread's OS thread was not seen")
+				os.Exit(1)
+			}
+		}
+
+		var release sync.WaitGroup // threads that must see it, or not
+		release.Add(1)
+		defer release.Done()
+		var locked sync.WaitGroup
+		for range 4 {
+			locked.Add(1)
+			go func() {
+				runtime.LockOSThread()
+				locked.Done()
+				release.Wait()
+			}()
+		}
+		locked.Wait()
+
+		th, err := ste.New()
+		orDie(err)
+		var tid uint64
+		orDie(th.Submit(func() {
+			watchHere() // for osThreadAlive
+			tid = osthread.ID()
+			orDie(unix.Chdir(sharedDir))
+			unix.Umask(shared)
+		}))
+		expect("before unshare", sharedDir, shared, sharedDir, shared, tid)
+		orDie(th.Submit(func() {
+			orDie(unix.Unshare(unix.CLONE_FS))
+			orDie(unix.Chdir(ownDir))
+			unix.Umask(own)
+		}))
+		expect("after unshare", ownDir, own, sharedDir, shared, tid)
+		orDie(th.Close())
+		for osThreadAlive(tid) {
+			time.Sleep(100 * time.Microsecond)
+		}
+		expect("after Close", "", 0, sharedDir, shared, 0)
+		fmt.Println("as the package comment says")
+	}
+}
+
 // requireOnlyAway checks every thread of the process: only one may be in dir.
 func requireOnlyAway(t *testing.T, dir string, tid uint64) {
 	t.Helper()

@@ -45,6 +45,14 @@ in_modules() {
 	for m in "${modules[@]}"; do GOWORK=off go -C "$m" "$@" || return 1; done
 }
 
+# go doc and the like complete go.work.sum, in a clone too, where it should stay as it is.
+work_sums() {
+	local before
+	before=$(cat go.work.sum)
+	go list -m all >/dev/null || return 1
+	[ "$before" = "$(cat go.work.sum)" ] || { echo "go.work.sum lacked sums; it has them now" && return 1; }
+}
+
 vet_for() {
 	local target
 	for target in "$@"; do
@@ -123,6 +131,7 @@ audio() {
 step "gofmt" formatted
 step "go vet" in_modules vet ./...
 step "go mod tidy" in_modules mod tidy -diff
+step "go.work.sum" work_sums
 if [ "$quick" ]; then
 	step "go test" go test ./...
 	step "race detector" go test -race -short ./...

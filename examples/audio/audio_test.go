@@ -49,7 +49,13 @@ func audioContext(t testing.TB, ctx context.Context, args ...string) result {
 // name and holds want, and that dir holds nothing but the named files.
 func (r result) failed(t testing.TB, want, dir string, files ...string) {
 	t.Helper()
-	assert.Equal(t, 1, r.code)
+	r.failedWith(t, 1, want, dir, files...)
+}
+
+// failedWith is failed with another exit code.
+func (r result) failedWith(t testing.TB, code int, want, dir string, files ...string) {
+	t.Helper()
+	assert.Equal(t, code, r.code)
 	assert.Empty(t, r.stdout)
 	assert.True(t, strings.HasPrefix(r.stderr, "audio: "), r.stderr)
 	assert.Contains(t, r.stderr, want)
@@ -159,6 +165,43 @@ func TestBlockSizes(t *testing.T) {
 func TestHelp(t *testing.T) {
 	for _, flag := range []string{"-h", "-help", "--help"} {
 		assert.Equal(t, result{0, usage, ""}, audio(t, flag))
+	}
+	// What it says is what holds.
+	assert.Contains(t, usage, "the name must end in .wav")
+	assert.Contains(t, usage, fmt.Sprintf("from 1 to %d (default: 128)", maxFrames))
+	assert.Contains(t, usage, fmt.Sprintf("%d after Ctrl-C", codeInterrupted))
+	assert.Contains(t, usage, defaultOut)
+}
+
+// Samples that beep does not decode: what they say comes out, in 24 bits.
+func TestWideSamples(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out.wav")
+	var want []frame
+	for _, s := range []sound{
+		{bits: 24, channels: 2},
+		{bits: 32, channels: 2},
+		{code: ieeeFloat, bits: 32, channels: 2},
+		{code: ieeeFloat, bits: 64, channels: 2},
+	} {
+		s.frames = 400 // the hands have not turned a knob yet
+		r := audio(t, "-fast", "-in", s.file(t, dir), "-out", out, "-frames", "400")
+		require.Equal(t, 0, r.code, r.stderr)
+		assert.Contains(t, r.stdout, fmt.Sprintf("%d bit, stereo", s.bits))
+		assert.Equal(t, s.code == ieeeFloat, strings.Contains(r.stdout, "bit, stereo floating point"), r.stdout)
+		content, err := os.ReadFile(out)
+		require.NoError(t, err)
+		got, format := decode(t, content)
+		assert.Equal(t, 3, format.Precision)
+		require.Len(t, got, s.frames)
+		if want == nil {
+			want = got
+		}
+		assert.Greater(t, loudest(got, 0), 0.05)
+		for i := range want {
+			require.InDelta(t, want[i][0], got[i][0], 1e-6)
+			require.InDelta(t, want[i][1], got[i][1], 1e-6)
+		}
 	}
 }
 
@@ -274,7 +317,7 @@ func TestInterrupt(t *testing.T) {
 	for _, args := range [][]string{nil, {"-fast", "-frames", "1"}} {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 		defer cancel()
-		audioContext(t, ctx, args...).failed(t, "interrupted; nothing was written", dir, defaultOut)
+		audioContext(t, ctx, args...).failedWith(t, 130, "interrupted; nothing was written", dir, defaultOut)
 	}
 	content, err := os.ReadFile(defaultOut)
 	require.NoError(t, err)
@@ -337,10 +380,21 @@ func TestReadFails(t *testing.T) {
 }
 
 func TestLevel(t *testing.T) {
-	assert.Equal(t, "level ..........", level(0))
-	assert.Equal(t, "level #####.....", level(0.1))
-	assert.Equal(t, "level ##########", level(1))
-	assert.Equal(t, "level ##########", level(7))
+	assert.Equal(t, "..........", level(0))
+	assert.Equal(t, "#####.....", level(0.1))
+	assert.Equal(t, "##########", level(1))
+	assert.Equal(t, "##########", level(7))
+}
+
+// The bar tells in words what its times are, and none without words.
+func TestBar(t *testing.T) {
+	var screen bytes.Buffer
+	b := makeBar(&screen, 8*time.Second)
+	b.show(3*time.Second, 0.1)
+	b.clear()
+	assert.Contains(t, screen.String(), "level #####.....  3.0 s played, 5.0 s left")
+	assert.NotRegexp(t, `\d[ms]:\d`, screen.String())
+	assert.Equal(t, "level ##########  8.0 s played, 0.0 s left ", b.text(9*time.Second, 1))
 }
 
 // The program as a process: exit codes and signals.
@@ -378,7 +432,7 @@ func TestCtrlC(t *testing.T) {
 	require.Eventually(t, func() bool { return len(names(t, dir)) == 1 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	require.Error(t, cmd.Wait())
-	assert.Equal(t, 1, cmd.ProcessState.ExitCode())
+	assert.Equal(t, 130, cmd.ProcessState.ExitCode())
 	assert.Equal(t, "audio: interrupted; nothing was written\n", stderr.String())
 	assert.Empty(t, names(t, dir))
 }

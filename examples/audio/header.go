@@ -12,6 +12,7 @@ import (
 // program handles, at least one frame, and all of it there.
 type header struct {
 	channels, bits int
+	float          bool // floating point, not integers
 	rate           int
 	offset, size   int64 // where the samples lie in the file; whole frames
 }
@@ -31,14 +32,15 @@ const (
 
 	plainSize = 44 // bytes of a header that plain returns
 
-	// howto ends the messages about formats that other programs can convert.
-	howto = "convert it, for example: sox in.wav -b 16 -e signed-integer -c 2 out.wav"
+	// handled and howto end the messages about formats that other programs can convert.
+	handled = "only PCM of 8, 16, 24 or 32 bits and floating point of 32 or 64 bits"
+	howto   = "convert it, for example: sox in.wav -b 16 -e signed-integer -c 2 out.wav"
 )
 
 // The codes of sample formats in a "fmt " chunk.
 const (
 	pcm        = 1
-	float      = 3
+	ieeeFloat  = 3
 	extensible = 0xfffe // the code is the start of a GUID further on
 )
 
@@ -48,8 +50,9 @@ var errNoSound = errors.New("truncated WAV file: it ends before the sound begins
 // bytes of each chunk and allocates nothing that the file has a say in.
 func readHeader(r io.ReaderAt, size int64) (header, error) {
 	var riff [12]byte
-	if !readAt(r, riff[:], 0) || string(riff[:4]) != "RIFF" || string(riff[8:]) != "WAVE" {
-		return header{}, errors.New("not a WAV file")
+	n, _ := r.ReadAt(riff[:], 0)
+	if n < len(riff) || string(riff[:4]) != "RIFF" || string(riff[8:]) != "WAVE" {
+		return header{}, notWAV(riff[:n])
 	}
 	var h header
 	offset := int64(len(riff))
@@ -89,16 +92,17 @@ func (h *header) readFormat(r io.ReaderAt, offset, length int64) error {
 	}
 	h.channels = int(binary.LittleEndian.Uint16(body[2:]))
 	h.bits = int(binary.LittleEndian.Uint16(body[14:]))
+	h.float = code == ieeeFloat
 	rate := binary.LittleEndian.Uint32(body[4:])
 	align := int(binary.LittleEndian.Uint16(body[12:]))
 
 	switch {
-	case code == float:
-		return fmt.Errorf("%d-bit floating point samples are not handled, only PCM of 8, 16 or 24 bits; %s", h.bits, howto)
-	case code != pcm:
-		return fmt.Errorf("samples of WAV format %#04x are not handled, only PCM (0x0001); %s", code, howto)
-	case h.bits != 8 && h.bits != 16 && h.bits != 24:
-		return fmt.Errorf("%d-bit samples are not handled, only PCM of 8, 16 or 24 bits; %s", h.bits, howto)
+	case code != pcm && code != ieeeFloat:
+		return fmt.Errorf("samples of WAV format %#04x are not handled, %s; %s", code, handled, howto)
+	case h.float && h.bits != 32 && h.bits != 64:
+		return fmt.Errorf("%d-bit floating point samples are not handled, %s; %s", h.bits, handled, howto)
+	case !h.float && h.bits != 8 && h.bits != 16 && h.bits != 24 && h.bits != 32:
+		return fmt.Errorf("%d-bit samples are not handled, %s; %s", h.bits, handled, howto)
 	case h.channels != 1 && h.channels != 2:
 		return fmt.Errorf("%d channels are not handled, only mono and stereo; %s", h.channels, howto)
 	case rate < minRate || rate > maxRate:
@@ -139,7 +143,10 @@ func (h *header) setData(offset, length, size int64) error {
 
 func (h header) width() int { return h.channels * h.bits / 8 }
 
-// plain returns the header in its plainest form.
+// wide reports whether beep's decoder refuses the samples.
+func (h header) wide() bool { return h.float || h.bits > 24 }
+
+// plain returns the header in its plainest form, for samples that are not wide.
 func (h header) plain() []byte {
 	le := binary.LittleEndian
 	b := make([]byte, 0, plainSize)

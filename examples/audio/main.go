@@ -25,14 +25,20 @@ Sends a sound through a chain of effects on one thread, while other goroutines
 turn the knobs, and writes what comes out. Then it prints how long the blocks
 took.
 
-  -in sound.wav     the sound: WAV, PCM of 8, 16 or 24 bits, mono or stereo
+  -in sound.wav     the sound, a WAV file: PCM of 8 to 32 bits or floating point,
+                    mono or stereo; other formats must be converted first
                     (default: a few seconds of speech that come with the program)
-  -out result.wav   where the result goes (default: ste-audio.wav, here).
-                    A file of that name is replaced if it is a WAV file and not
-                    the input; anything else is left alone. The result appears
-                    in one step at the end, or not at all.
-  -frames n         frames per block, 1 to 65536 (default: 128)
+  -out result.wav   where the result goes; the name must end in .wav
+                    (default: ste-audio.wav, here). A file of that name is
+                    replaced if it is a WAV file and not the input; anything else
+                    is left alone. The result appears in one step at the end, or
+                    not at all.
+  -frames n         frames per block, from 1 to 65536 (default: 128); a frame is
+                    one sample of each channel
   -fast             do not keep to the time of the sound
+
+Exit codes: 0 when the result is there, 1 after an error, 130 after Ctrl-C, which
+leaves no result, and an earlier file as it was.
 `
 
 // defaultOut is where the result goes without -out.
@@ -56,8 +62,14 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the program: it returns the exit code, 0 or 1. Results go to stdout,
-// progress (if that is a terminal) and the error to stderr.
+// errInterrupted ends a run by Ctrl-C, or by another signal that asks for the end.
+var errInterrupted = errors.New("interrupted; nothing was written")
+
+// codeInterrupted is the exit code then, as shells have it: 128 and SIGINT's number.
+const codeInterrupted = 130
+
+// run is the program: it returns the exit code. Results go to stdout, progress (if
+// that is a terminal) and the error to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -69,6 +81,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "audio: %v\n", err)
+		if errors.Is(err, errInterrupted) {
+			return codeInterrupted
+		}
 		return 1
 	}
 	return 0
@@ -131,7 +146,7 @@ func process(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 	rep, err := play(ctx, cfg, src, w, out, bar)
 	bar.clear()
 	if ctx.Err() != nil {
-		err = errors.New("interrupted; nothing was written")
+		err = errInterrupted
 	}
 	if err == nil {
 		err = w.thread.Close()

@@ -39,10 +39,10 @@ type output struct {
 // buffered is how many frames the encoding may lag behind, at least.
 const buffered = 1 << 15
 
-// outputFormat is that of the result: stereo, for the balance, and at least 16
-// bits.
+// outputFormat is that of the result: stereo, for the balance, and 16 bits or, for
+// finer sounds, the 24 that the encoder can write.
 func outputFormat(rate, precision int) beep.Format {
-	return beep.Format{SampleRate: beep.SampleRate(rate), NumChannels: 2, Precision: max(2, precision)}
+	return beep.Format{SampleRate: beep.SampleRate(rate), NumChannels: 2, Precision: min(max(2, precision), 3)}
 }
 
 // createOutput looks whether the result may go to name and starts a temporary

@@ -20,6 +20,7 @@ type source struct {
 	beep.Streamer
 	name   string
 	format beep.Format
+	float  bool // floating point, not integers
 	frames int
 	file   *os.File // nil for the shipped speech
 }
@@ -59,11 +60,13 @@ func newSource(name string, r io.ReaderAt, size int64) (*source, error) {
 	// The decoder trusts what it reads: sizes become allocations, and the end of
 	// the file before the end of the sound becomes an endless loop. So it reads a
 	// plain header made from the one that was checked, and then the samples.
-	samples := io.NewSectionReader(r, h.offset, h.size)
-	decoder, format, err := wav.Decode(io.MultiReader(
-		bytes.NewReader(h.plain()),
-		whole{bufio.NewReaderSize(samples, 1<<16)},
-	))
+	samples := whole{bufio.NewReaderSize(io.NewSectionReader(r, h.offset, h.size), 1<<16)}
+	if h.wide() {
+		format := beep.Format{SampleRate: beep.SampleRate(h.rate), NumChannels: h.channels, Precision: h.bits / 8}
+		frames := int(h.size) / h.width()
+		return &source{Streamer: &wide{header: h, r: samples, frames: frames}, name: name, format: format, float: h.float, frames: frames}, nil
+	}
+	decoder, format, err := wav.Decode(io.MultiReader(bytes.NewReader(h.plain()), samples))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -88,7 +91,11 @@ func (s *source) Err() error {
 
 // String tells what the sound is.
 func (s *source) String() string {
-	return fmt.Sprintf("%s, %v, %v", s.name, s.length(), formatName(s.format))
+	kind := ""
+	if s.float {
+		kind = " floating point"
+	}
+	return fmt.Sprintf("%s, %v, %v%s", s.name, s.length(), formatName(s.format), kind)
 }
 
 func (s *source) length() time.Duration {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,6 +26,14 @@ func TestSourceReads(t *testing.T) {
 		"16 bit stereo":         {bits: 16, channels: 2},
 		"24 bit mono":           {bits: 24},
 		"24 bit stereo":         {bits: 24, channels: 2},
+		"32 bit mono":           {bits: 32},
+		"32 bit stereo":         {bits: 32, channels: 2},
+		"32 bit float mono":     {code: ieeeFloat, bits: 32},
+		"32 bit float stereo":   {code: ieeeFloat, bits: 32, channels: 2},
+		"64 bit float mono":     {code: ieeeFloat, bits: 64},
+		"64 bit float stereo":   {code: ieeeFloat, bits: 64, channels: 2},
+		"float, extensible":     {code: ieeeFloat, bits: 32, channels: 2, extensible: true},
+		"float, size unknown":   {code: ieeeFloat, bits: 32, claim: 0xffffffff},
 		"extensible":            {bits: 24, channels: 2, extensible: true},
 		"other chunks":          {before: append(list, list...)},
 		"size unknown, sox":     {claim: 0x7ffff000},
@@ -78,10 +88,17 @@ func refused() map[string]struct {
 		"no samples":           {sound{}.bytes(), "no sound in it"},
 		"no format":            {riff(chunk("data", make([]byte, 100))), "damaged WAV file: the sound comes before its format"},
 		"short format":         {riff(chunk("fmt ", make([]byte, 8))), "damaged WAV file: its format is cut short"},
-		"float":                {sound{code: float, bits: 32, frames: 9}.bytes(), "32-bit floating point"},
-		"float, extensible":    {sound{code: float, bits: 32, extensible: true, frames: 9}.bytes(), "32-bit floating point"},
+		"FLAC":                 {[]byte("fLaC\x00\x00\x00\x22\x10\x00\x10\x00"), "not a WAV file but FLAC; convert it, for example: ffmpeg -i in.flac out.wav, or: sox in.flac out.wav"},
+		"MP3, with a tag":      {[]byte("ID3\x04\x00\x00\x00\x00\x00\x23TSSE"), "not a WAV file but MP3; convert it, for example: ffmpeg -i in.mp3 out.wav"},
+		"MP3":                  {[]byte("\xff\xfb\x90\x64\x00\x00\x00\x00\x00\x00\x00\x00"), "not a WAV file but MP3; convert it"},
+		"MP3, short":           {[]byte("\xff\xf3"), "not a WAV file but MP3; convert it"},
+		"UTF-16":               {[]byte("\xff\xfeD\x00e\x00a\x00r\x00"), "not a WAV file\n"},
+		"Ogg":                  {[]byte("OggS\x00\x02\x00\x00\x00\x00\x00\x00"), "not a WAV file but Ogg; convert it"},
+		"AIFF":                 {[]byte("FORM\x00\x00\x10\x00AIFF"), "not a WAV file but AIFF; convert it"},
+		"16-bit float":         {sound{code: ieeeFloat, bits: 16, align: 2}.bytes(), "16-bit floating point samples are not handled, only PCM of 8, 16, 24 or 32 bits and floating point of 32 or 64 bits"},
 		"mu-law":               {sound{code: 7, bits: 8, frames: 9}.bytes(), "samples of WAV format 0x0007"},
-		"32 bit":               {sound{bits: 32, frames: 9}.bytes(), "32-bit samples are not handled"},
+		"12 bit":               {sound{bits: 12, align: 2}.bytes(), "12-bit samples are not handled, only PCM of"},
+		"float, cut":           {cut(sound{code: ieeeFloat, bits: 64, frames: 9}.bytes()), "truncated WAV file: 72 bytes of sound promised, 71 there"},
 		"six channels":         {sound{channels: 6, frames: 9}.bytes(), "6 channels are not handled"},
 		"rate too low":         {sound{rate: 1, frames: 9}.bytes(), "a sample rate of 1 Hz"},
 		"rate too high":        {sound{rate: 1 << 31, frames: 9}.bytes(), "a sample rate of 2147483648 Hz"},
@@ -93,13 +110,42 @@ func refused() map[string]struct {
 	}
 }
 
+func cut(content []byte) []byte { return content[:len(content)-1] }
+
 func TestSourceRefuses(t *testing.T) {
 	for name, r := range refused() {
 		t.Run(name, func(t *testing.T) {
 			_, err := newSource("in.wav", bytes.NewReader(r.content), int64(len(r.content)))
-			require.ErrorContains(t, err, r.want)
-			assert.ErrorContains(t, err, "in.wav: ")
+			require.Error(t, err)
+			assert.Contains(t, err.Error()+"\n", "in.wav: "+r.want)
 		})
+	}
+}
+
+// Floating point holds what is no sound: it becomes silence, or as loud as it gets.
+func TestSourceFloatExtremes(t *testing.T) {
+	values := []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1.5, -7, 0.5, -1}
+	want := []float64{0, 1, -1, 1, -1, 0.5, -1}
+	for _, bits := range []int{32, 64} {
+		content := sound{code: ieeeFloat, bits: bits, frames: len(values)}.bytes()
+		samples := content[plainSize:plainSize]
+		for _, v := range values {
+			if bits == 32 {
+				samples = binary.LittleEndian.AppendUint32(samples, math.Float32bits(float32(v)))
+			} else {
+				samples = binary.LittleEndian.AppendUint64(samples, math.Float64bits(v))
+			}
+		}
+		require.Len(t, content, plainSize+len(samples))
+		src, err := newSource("in.wav", bytes.NewReader(content), int64(len(content)))
+		require.NoError(t, err)
+		got := make([]frame, len(values)+1)
+		n, ok := src.Stream(got)
+		require.True(t, ok)
+		require.Equal(t, len(values), n)
+		for i, v := range want {
+			assert.Equal(t, frame{v, v}, got[i], "%v", values[i])
+		}
 	}
 }
 
@@ -143,11 +189,27 @@ func TestSourceShrinks(t *testing.T) {
 }
 
 func TestSourceReadError(t *testing.T) {
-	content := sound{frames: 1000}.bytes()
-	src, err := newSource("in.wav", faulty{bytes.NewReader(content)}, int64(len(content)))
-	require.NoError(t, err)
-	drain(src)
-	assert.ErrorIs(t, src.Err(), errFaulty)
+	for _, s := range []sound{{frames: 1000}, {frames: 1000, bits: 32}, {frames: 1000, code: ieeeFloat, bits: 64}} {
+		content := s.bytes()
+		src, err := newSource("in.wav", faulty{bytes.NewReader(content)}, int64(len(content)))
+		require.NoError(t, err)
+		drain(src)
+		assert.ErrorIs(t, src.Err(), errFaulty)
+	}
+}
+
+// The same with wide samples: the frames that are there come, and then the error.
+func TestSourceShrinksWide(t *testing.T) {
+	content := sound{frames: 100_000, code: ieeeFloat, bits: 32, channels: 2}.bytes()
+	size := int64(len(content))
+	for left, want := range map[int]int{plainSize: 0, plainSize + 7: 0, plainSize + 8: 1, 100_000: 12494} {
+		src, err := newSource("in.wav", bytes.NewReader(content[:left]), size)
+		require.NoError(t, err)
+		n, ok := drain(src)
+		assert.False(t, ok)
+		assert.Equal(t, want, n)
+		assert.ErrorContains(t, src.Err(), "in.wav: the file became shorter")
+	}
 }
 
 var errFaulty = errors.New("bad sector")
@@ -185,6 +247,9 @@ func FuzzSource(f *testing.F) {
 	}
 	f.Add(sound{bits: 24, channels: 2, extensible: true, before: list, frames: 100}.bytes())
 	f.Add(sound{bits: 8, frames: 99, claim: 0xffffffff}.bytes())
+	f.Add(sound{bits: 32, channels: 2, frames: 99}.bytes())
+	f.Add(sound{code: ieeeFloat, bits: 32, extensible: true, frames: 99}.bytes())
+	f.Add(sound{code: ieeeFloat, bits: 64, channels: 2, frames: 99}.bytes())
 	f.Fuzz(func(t *testing.T, content []byte) {
 		src, err := newSource("in.wav", bytes.NewReader(content), int64(len(content)))
 		if err != nil {

@@ -57,6 +57,14 @@ func (s sound) bytes() []byte {
 	var samples []byte
 	for i := range s.frames {
 		for range s.channels {
+			if s.code == ieeeFloat {
+				if s.bits == 32 {
+					samples = le.AppendUint32(samples, math.Float32bits(float32(ramp(i))))
+				} else {
+					samples = le.AppendUint64(samples, math.Float64bits(ramp(i)))
+				}
+				continue
+			}
 			v := uint32(ramp(i) * math.MaxInt32)
 			if s.bits == 8 {
 				v ^= 1 << 31 // bytes are unsigned

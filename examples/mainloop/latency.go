@@ -104,7 +104,8 @@ func printRows(w io.Writer, rows []*row, idle time.Duration) {
 		fmt.Fprintf(w, "%-12s|%s| %6d %6s %6s %7s %8s %9d\n", r.name, spread(r.took, bounds()),
 			len(r.took), ms(r.at(50)), ms(r.at(99)), ms(r.at(100)), ms(r.idle.cpu), r.idle.rounds)
 	}
-	fmt.Fprintln(w, "\nTimes in ms.")
+	fmt.Fprintf(w, "\nThe chart: how long Submits took, on a logarithmic scale; %s is from few to the most of a row.\n"+
+		"The columns beside it: times in ms, and how often a loop woke up.\n", shades)
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()*1000) }

@@ -68,7 +68,8 @@ func progress(f *os.File, total time.Duration) (done func()) {
 		progressbar.OptionSetWriter(f),
 		progressbar.OptionSetTheme(progressbar.ThemeASCII),
 		progressbar.OptionSetWidth(30),
-		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionClearOnFinish(),
 	)
 	begun := time.Now()
@@ -80,7 +81,9 @@ func progress(f *os.File, total time.Duration) (done func()) {
 		for {
 			select {
 			case <-tick.C: // a terminal that does not take it is no reason to stop
-				_ = bar.Set64(min(time.Since(begun).Milliseconds(), total.Milliseconds()-1))
+				passed := min(time.Since(begun), total-time.Millisecond)
+				bar.Describe(fmt.Sprintf("%.1f s passed, %.1f s left ", passed.Seconds(), (total - passed).Seconds()))
+				_ = bar.Set64(passed.Milliseconds())
 			case <-off:
 				_ = bar.Clear()
 				return

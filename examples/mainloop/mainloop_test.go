@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -77,6 +78,13 @@ func TestRun(t *testing.T) {
 	require.Equal(t, before, open(t))
 	out := r.String()
 	t.Log("\n" + out)
+
+	// The charts have legends: no mark without its meaning.
+	for _, mark := range kindMarks + "=-" {
+		require.Regexp(t, `(^|\s)`+regexp.QuoteMeta(string(mark))+`[: ]`, stripLegend)
+	}
+	require.Contains(t, out, stripLegend)
+	require.Contains(t, out, shades+" is from few to the most")
 
 	s := r.shown
 	for k, n := range s.strip.counts {

@@ -36,6 +36,11 @@ var kindNames = [kinds]string{
 // kindMarks are what is drawn.
 const kindMarks = "fkscpea!xE"
 
+// stripLegend says what the marks mean.
+const stripLegend = `f k s c p e a: one or more of these ran then. !: a task panicked. x: a task called Goexit.
+E: the loop ended. In the last row = is asleep, - asleep for a part, blank awake. On the right: how often.
+`
+
 const (
 	columns = 66
 	column  = 16 * time.Millisecond
@@ -92,6 +97,7 @@ func (s *strip) print(w io.Writer) {
 	for k, row := range s.rows {
 		fmt.Fprintf(w, "%-19s|%s|%4d\n", kindNames[k], row, s.counts[k])
 	}
+	fmt.Fprint(w, "\n", stripLegend)
 }
 
 // shades are ever larger shares.

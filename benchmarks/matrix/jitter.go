@@ -4,17 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"runtime"
 	"text/tabwriter"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/ste-go/ste"
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/plotutil"
-	"gonum.org/v1/plot/vg"
 )
 
 // How late ticks are: an Every of a Thread against what one would write by hand, a
@@ -25,6 +20,9 @@ const (
 	tickRounds = 12              // a minute for each, idle and loaded
 )
 
+// byHandTicks is the one that is not ste's.
+const byHandTicks = "by hand"
+
 // A ticker is one of the two. It calls late for each tick, from one goroutine, and
 // end stops that.
 type ticker struct {
@@ -33,7 +31,7 @@ type ticker struct {
 }
 
 var tickers = []ticker{
-	{"by hand", func(late func(int64)) (func(), error) {
+	{byHandTicks, func(late func(int64)) (func(), error) {
 		stop, ended := make(chan struct{}), make(chan struct{})
 		go func() {
 			runtime.LockOSThread()
@@ -98,6 +96,14 @@ func measureJitter(ctx context.Context, c cell, rounds int, step func(string)) (
 	return row, nil
 }
 
+// jitterName is that of the file about a load.
+func jitterName(busy int) string {
+	if busy == 0 {
+		return "jitter-idle"
+	}
+	return fmt.Sprintf("jitter-%d-busy", busy)
+}
+
 // jitter measures, prints and draws all that.
 func jitter(ctx context.Context, f flags, w io.Writer) error {
 	rounds := tickRounds
@@ -125,32 +131,14 @@ func jitter(ctx context.Context, f flags, w io.Writer) error {
 				short(float64(h.ValueAtPercentile(99.9))), short(float64(h.Max())))
 		}
 		if f.pictures != "" {
-			if err := row.draw(filepath.Join(f.pictures, fmt.Sprintf("jitter-busy=%d.png", c.busy))); err != nil {
+			p := &jitterPicture{Busy: c.busy}
+			for i, h := range row.late {
+				p.Curves = append(p.Curves, newCurve(tickers[i].name, h))
+			}
+			if err := (picture{Machine: m.where(), Jitter: p}).write(f.pictures, jitterName(c.busy)); err != nil {
 				return err
 			}
 		}
 	}
 	return table.Flush()
-}
-
-func (row *jitterRow) draw(file string) error {
-	p := plot.New()
-	p.Title.Text = fmt.Sprintf("Ticks of %v, %s", tickPeriod, row.load)
-	p.X.Label.Text = "late by"
-	p.Y.Label.Text = "share of ticks that are later"
-	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
-	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(timeTicks), plot.LogTicks{}
-	p.Y.Min, p.Y.Max = rarest, 1
-	p.Legend.Top = true
-	p.Add(plotter.NewGrid())
-	for i, h := range row.late {
-		line, err := plotter.NewLine(exceedance(h))
-		if err != nil {
-			return err
-		}
-		line.Color, line.Width = plotutil.SoftColors[i], vg.Points(2)
-		p.Add(line)
-		p.Legend.Add(tickers[i].name, line)
-	}
-	return p.Save(24*vg.Centimeter, 15*vg.Centimeter, file)
 }

@@ -24,7 +24,9 @@ import (
 type flags struct {
 	quick, json bool
 	jitter      bool
+	rivals      bool
 	pictures    string         // a folder
+	redraw      string         // a folder
 	cells       *regexp.Regexp // nil for all
 	who         []contestant   // the strategies
 }
@@ -37,7 +39,9 @@ func parse(args []string, help io.Writer) (flags, error) {
 	set.BoolVar(&f.quick, "quick", false, "measure for a minute only, for CI")
 	set.BoolVar(&f.json, "json", false, "print JSON")
 	set.BoolVar(&f.jitter, "jitter", false, "measure how late ticks are, in 4 minutes, and nothing else")
-	set.StringVar(&f.pictures, "pictures", "", "write pictures into this `folder`")
+	set.BoolVar(&f.rivals, "rivals", false, "measure the cells with the rivals, in half a minute, and nothing else")
+	set.StringVar(&f.pictures, "pictures", "", "write pictures into this `folder`, and beside each what it shows")
+	set.StringVar(&f.redraw, "redraw", "", "draw the pictures of this `folder` again, and measure nothing")
 	cells := set.String("cells", "", "measure only cells whose name matches this `regexp`, as in procs=2/busy=0/gc=quiet/gap=none/callers=1, and nothing else")
 	wait := set.String("wait", "", "comma-separated `list` of wait strategies: adaptive, park, spin (default all)")
 	if err := set.Parse(args); err != nil {
@@ -57,6 +61,9 @@ func parse(args []string, help io.Writer) (flags, error) {
 			return f, fmt.Errorf("-cells: %w", err)
 		}
 		f.cells = re
+		if f.rivals {
+			return f, errors.New("-rivals measures cells of its own; leave out -cells")
+		}
 	}
 	f.who = strategies
 	if *wait != "" {
@@ -98,6 +105,9 @@ func (r *report) steps(ctx context.Context, f flags) (steps []step, err error) {
 	if len(cells) == 0 {
 		return nil, fmt.Errorf("-cells: no cell matches %q; one is %s", f.cells, hotCell)
 	}
+	if f.rivals {
+		cells = nil
+	}
 	// Slow cells cannot keep to their share of the time; the cells after them
 	// get less then.
 	var spent time.Duration
@@ -128,6 +138,9 @@ func (r *report) steps(ctx context.Context, f flags) (steps []step, err error) {
 			return err
 		}})
 	}
+	if f.rivals {
+		return steps, nil
+	}
 	return append(steps,
 		step{"C limits", func() (err error) { r.Limit, err = measureLimit(ctx, p); return }},
 		step{"Post, bursts, 1 producer", func() error { return r.post(ctx, 1, burst, p) }},
@@ -155,6 +168,9 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if f.redraw != "" {
+		return redraw(f.redraw)
+	}
 	if f.pictures != "" {
 		// Not after a quarter of an hour.
 		if err := os.MkdirAll(f.pictures, 0o777); err != nil {
@@ -171,7 +187,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	failed := r.measureAll(ctx, steps)
 	r.finish()
-	if f.cells != nil {
+	if f.cells != nil || f.rivals {
 		r.Figures = nil // they are about the whole
 	}
 	return errors.Join(failed, r.write(f))

@@ -175,7 +175,8 @@ func inputText(v any) string {
 				text += " [" + s.name + "]"
 			}
 		}
-		if wrong, ok := errors.AsType[*ste.WrongThreadError](v); ok && wrong != nil {
+		var wrong *ste.WrongThreadError
+		if errors.As(v, &wrong) && wrong != nil {
 			text += " [*WrongThreadError]"
 		}
 		if text == "" {
@@ -206,8 +207,10 @@ func inputText(v any) string {
 	return "a " + shortType(v)
 }
 
-// plainText is a text on one line that is the same in every run.
+// plainText is a text on one line that is the same in every run and with every
+// release of Go: PanicNilError's begins with "runtime error: " since 1.27.
 func plainText(s string) string {
+	s = strings.ReplaceAll(s, "runtime error: panic called with nil argument", "panic called with nil argument")
 	return threadNumber.ReplaceAllString(strings.ReplaceAll(strings.TrimSpace(s), "\n", " / "), "Thread n")
 }
 

@@ -301,6 +301,5 @@ func TestT8NilAndZero(t *testing.T) {
 		require.Regexp(t, "^ste: ", v, name)
 	}
 	require.NoError(t, th.Submit(f), "the Thread is unharmed")
-	_, ok := errors.AsType[*ste.PanicError](errors.New("x"))
-	require.False(t, ok)
+	require.False(t, errors.As(errors.New("x"), new(*ste.PanicError)))
 }

@@ -1,6 +1,6 @@
 module github.com/ste-go/ste/histories
 
-go 1.26.0
+go 1.25.0
 
 replace github.com/ste-go/ste => ../
 
@@ -12,5 +12,5 @@ require (
 
 require (
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/sys v0.42.0 // indirect
 )

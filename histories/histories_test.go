@@ -9,7 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -206,9 +206,11 @@ func TestLinearizable(t *testing.T) {
 		}
 		result, info := porcupine.CheckOperationsVerbose(model, rec.ops, time.Minute)
 		if result != porcupine.Ok {
-			picture := filepath.Join(t.ArtifactDir(), "history.html")
-			require.NoError(t, porcupine.VisualizePath(model, info, picture))
-			t.Fatalf("%v; a picture is in %s (go test -artifacts keeps it); history: %v", result, picture, rec.ops)
+			picture, err := os.CreateTemp("", "history-*.html")
+			require.NoError(t, err)
+			require.NoError(t, porcupine.Visualize(model, info, picture))
+			require.NoError(t, picture.Close())
+			t.Fatalf("%v; a picture is in %s; history: %v", result, picture.Name(), rec.ops)
 		}
 	}
 	t.Logf("%d histories, %d operations: %v; seed %d", *roundsFlag, n, told, seed)

@@ -3,7 +3,9 @@
 package oslocal_test
 
 import (
+	"context"
 	"runtime"
+	"runtime/pprof"
 	"sync/atomic"
 	"testing"
 
@@ -121,6 +123,8 @@ func init() {
 		go func() {
 			defer close(done)
 			defer func() { println("recovered:", recover().(error).Error()) }()
+			// Labels stand in the header that is looked at.
+			pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("state", ", locked to thread")))
 			_, err := l.TryGet()
 			println("returned:", err == oslocal.ErrNotLocked)
 			runtime.LockOSThread()
@@ -136,5 +140,5 @@ func init() {
 func TestO11Debug(t *testing.T) {
 	const want = "returned: true\nlocked: 1 1\nin a callback: 1\n" +
 		"recovered: oslocal: Get: oslocal: the goroutine is not locked to its OS thread (runtime.LockOSThread), so no value is its thread's\n"
-	require.Equal(t, want, runChild(t, "debug", "STE_DEBUG=stacks,oslocal"))
+	require.Equal(t, want, runChild(t, "debug", "STE_DEBUG=stacks,oslocal", "GODEBUG=tracebacklabels=1"))
 }

@@ -12,10 +12,16 @@ import (
 var debugging = slices.Contains(strings.Split(os.Getenv("STE_DEBUG"), ","), "oslocal")
 
 // locked reports whether the calling goroutine stays on its thread, because of
-// LockOSThread or because C called it. Go says so only in the header of a stack:
-// goroutine 7 [running, locked to thread]:
+// LockOSThread or because C called it. Go says so only in the header of a stack.
+// Labels, which may say anything, follow the state: since Go 1.27, and with
+// GODEBUG=tracebacklabels=1 in Go 1.26, where they are inside the brackets.
+// goroutine 7 [running, locked to thread] {key: value}:
+// goroutine 7 [running, locked to thread labels:{"key": "value"}]:
 func locked() bool {
 	var buf [256]byte
-	header, _, _ := bytes.Cut(buf[:runtime.Stack(buf[:], false)], []byte("\n"))
-	return bytes.Contains(header, []byte("locked to thread"))
+	state := buf[:runtime.Stack(buf[:], false)]
+	if end := bytes.IndexAny(state, "]{"); end >= 0 {
+		state = state[:end]
+	}
+	return bytes.Contains(state, []byte(", locked to thread"))
 }

@@ -27,8 +27,19 @@ func Number() uint32 {
 		return 0
 	}
 	var buf [256]byte
-	header, _, _ := bytes.Cut(buf[:runtime.Stack(buf[:], false)], []byte("\n"))
-	_, number, found := bytes.Cut(header, []byte("synctest bubble "))
+	return numberIn(buf[:runtime.Stack(buf[:], false)])
+}
+
+// numberIn finds a bubble's number in the header of a stack. Labels, which may say
+// anything, follow the state: since Go 1.27, and with GODEBUG=tracebacklabels=1 in
+// Go 1.26, where they are inside the brackets.
+// goroutine 7 [running, synctest bubble 1] {key: value}:
+// goroutine 7 [running, synctest bubble 1 labels:{"key": "value"}]:
+func numberIn(state []byte) uint32 {
+	if end := bytes.IndexAny(state, "]{"); end >= 0 {
+		state = state[:end]
+	}
+	_, number, found := bytes.Cut(state, []byte(", synctest bubble "))
 	if !found {
 		return 0
 	}

@@ -174,9 +174,19 @@ func TestTimersAndTasksDoNotStarve(t *testing.T) {
 			th := start(t, ste.WithWaitStrategy(wait))
 			hold := make(chan struct{})
 			require.NoError(t, th.Post(func() { <-hold }))
-			ran, atTick := 0, -1
-			for range 1000 {
-				require.NoError(t, th.Post(func() { ran++ }))
+			ran, atTick, moved, last := 0, -1, 0, time.Now()
+			for i := range 1000 {
+				require.NoError(t, th.Post(func() {
+					ran++
+					// Ticks are due when the clock has moved. On some systems (Windows)
+					// that takes it longer than all the tasks, so five of them wait for it.
+					for begun := time.Now(); i%200 == 0 && !time.Now().After(begun); {
+					}
+					if now := time.Now(); now.After(last) {
+						last = now
+						moved++
+					}
+				}))
 			}
 			_, err := th.AfterFunc(0, func() { atTick = ran })
 			require.NoError(t, err)
@@ -194,7 +204,8 @@ func TestTimersAndTasksDoNotStarve(t *testing.T) {
 			require.Equal(t, 1000, ran)
 			require.LessOrEqual(t, atTick, 1, name)
 			require.GreaterOrEqual(t, atTick, 0, name)
-			require.Greater(t, seen, 100, name)
+			require.GreaterOrEqual(t, seen, 5, name)
+			require.Greater(t, seen, moved/10, name)
 		}
 	}
 }

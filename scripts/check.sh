@@ -3,21 +3,27 @@
 #
 #   scripts/check.sh          all of it, some 15 minutes on two cores
 #   scripts/check.sh -quick   what fits in two minutes, for each commit
+#   scripts/check.sh -long    all of it, and then what takes longer
 #
-# It needs Go, and for the whole run gcc, qemu-aarch64-static and
-# aarch64-linux-gnu-gcc (Debian: gcc qemu-user-static gcc-aarch64-linux-gnu
-# libc6-dev-arm64-cross); .ci/run installs them.
+# It needs Go 1.25, 1.26 or 1.27, and fetches the other two as modules. For the whole
+# run it needs gcc, qemu-aarch64-static and aarch64-linux-gnu-gcc, wine64 and
+# x86_64-w64-mingw32-gcc (Debian: gcc qemu-user-static gcc-aarch64-linux-gnu
+# libc6-dev-arm64-cross wine64 gcc-mingw-w64-x86-64); .ci/run installs them. -long
+# also needs qemu-s390x-static, qemu-riscv64-static and qemu-ppc64le-static, of the
+# same package, and gcc's address sanitizer (libasan, which comes with gcc).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-quick=
+quick= long=
 case "${1-}" in
 -quick) quick=1 ;;
+-long) long=1 ;;
 '') ;;
-*) echo "usage: scripts/check.sh [-quick]" >&2 && exit 2 ;;
+*) echo "usage: scripts/check.sh [-quick|-long]" >&2 && exit 2 ;;
 esac
 
 modules=(. benchmarks examples histories)
+releases=(go1.25.0 go1.26.8 go1.27.4) # the first is go.mod's
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 govulncheck=golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
@@ -67,9 +73,35 @@ build_for() {
 	done
 }
 
+# The releases of Go that are not the installed one: vet, the short tests, and those
+# under the race detector, with the versions that go.mod names (without go.work).
+# The installed one runs everything else here, and its vet knows what is newer than
+# go.mod's, also in the other modules.
+other_releases() {
+	local release installed
+	installed=$(go env GOVERSION)
+	for release in "${releases[@]}"; do
+		[ "${release%.*}" != "${installed%.*}" ] || continue
+		echo "   $release"
+		(
+			export GOTOOLCHAIN=$release GOWORK=off
+			go vet ./... && go test -short ./... && go test -race -short ./...
+		) || return 1
+	done
+}
+
 arm64() {
 	GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc QEMU_LD_PREFIX=/usr/aarch64-linux-gnu \
 		go test -exec qemu-aarch64-static -short ./...
+}
+
+# Other processors, of which s390x is big-endian, and no cgo.
+emulated() {
+	local arch
+	for arch in "$@"; do
+		echo "   $arch"
+		GOARCH=$arch CGO_ENABLED=0 go test -exec "qemu-$arch-static" -short . || return 1
+	done
 }
 
 # The library under a scheduler that tries out its interleavings; see
@@ -161,14 +193,20 @@ step "histories are linearizable" env GOWORK=off go -C histories test ./...
 step "race detector and coverage" go test -race -cover -coverpkg=./... -coverprofile=/dev/null -cpu 4 -rounds 200000 -run NeverMovedByItself .
 step "purego" go test -tags purego -short ./...
 step "386" env GOARCH=386 CGO_ENABLED=0 go test -short ./...
+step "other releases of Go" other_releases
 step "without cgo" env CGO_ENABLED=0 go test -short ./...
 step "arm64 under qemu" arm64
 if command -v node >/dev/null; then
 	step "js/wasm" wasm
 fi
+step "Windows under Wine" scripts/wine/test.sh
 step "every benchmark once" go test -run '^$' -bench . -benchtime 1x ./...
 step "benchmarks" env GOWORK=off go -C benchmarks test ./...
 step "benchmarks without cgo" env GOWORK=off CGO_ENABLED=0 go -C benchmarks vet ./...
 step "the matrix, quick" go -C benchmarks run ./matrix -quick
+if [ "$long" ]; then
+	step "other processors under qemu" emulated s390x riscv64 ppc64le
+	step "address sanitizer" env CGO_ENABLED=1 go test -asan -short ./...
+fi
 step "nothing left in the tree" test "$tree" = "$(git status --porcelain)"
 echo "All checks passed in $((SECONDS - begun)) s."

@@ -3,11 +3,11 @@
 #
 # It needs Go, wine64 and x86_64-w64-mingw32-gcc (Debian: wine64
 # gcc-mingw-w64-x86-64); .ci/run installs them. Wine's C: is a folder of its own,
-# which is removed. Nothing takes longer than LIMIT seconds (300 unless told).
+# which is removed. Nothing takes longer than LIMIT seconds (600 unless told).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-limit=${LIMIT:-300}
+limit=${LIMIT:-600}
 wine=$(command -v wine64 || command -v wine || echo /usr/lib/wine/wine64)
 dir=$(mktemp -d)
 export WINEPREFIX=$dir/prefix WINEDEBUG=-all WINEDLLOVERRIDES=mscoree,mshtml=
@@ -31,7 +31,9 @@ tests() {
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=$2 CC=x86_64-w64-mingw32-gcc go test -c -o "$exe" "$package"
 	(cd "$package" && timeout -k 10 "$limit" "$wine" "$exe" -test.short -test.v) >"$exe.txt" 2>&1 </dev/null || code=$?
 	if [ $code != 0 ] || ! grep -q '^PASS' "$exe.txt"; then
-		tail -n 300 "$exe.txt"
+		grep -v '^ *--- PASS\|^=== ' "$exe.txt" || true
+		echo "   the last lines:"
+		tail -n 5 "$exe.txt"
 		echo "$package under Wine: failed with $code (124: not done after $limit s)" >&2
 		return 1
 	fi

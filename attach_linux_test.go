@@ -8,6 +8,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -31,7 +32,7 @@ func (f *foreignWait) wake() { unix.Write(f.event, []byte{1, 0, 0, 0, 0, 0, 0, 0
 
 func (f *foreignWait) wait(t *testing.T) {
 	for {
-		_, err := unix.EpollWait(f.poll, make([]unix.EpollEvent, 1), int(patienceFlag.Milliseconds()))
+		_, err := unix.EpollWait(f.poll, make([]unix.EpollEvent, 1), int(testkit.Patience().Milliseconds()))
 		if err == unix.EINTR {
 			continue
 		}
@@ -49,7 +50,7 @@ func TestWakerEndsAForeignWait(t *testing.T) {
 	for range 3 {
 		f := newForeignWait(t)
 		th := start(t, ste.WithWaker(f.wake))
-		tid := tidOf(t, th)
+		tid := testkit.OSThreadOf(t, th)
 		turns := 0
 		require.NoError(t, th.Post(func() {
 			for {
@@ -61,7 +62,7 @@ func TestWakerEndsAForeignWait(t *testing.T) {
 				f.wait(t)
 			}
 		}))
-		n := rounds(20)
+		n := testkit.Rounds(20)
 		caller := func() {
 			for range n {
 				var at uint64
@@ -69,12 +70,12 @@ func TestWakerEndsAForeignWait(t *testing.T) {
 				assert.Equal(t, tid, at)
 			}
 		}
-		together(t, caller, caller, func() {
+		testkit.Together(t, caller, caller, func() {
 			for range n / 10 {
 				ran := make(chan struct{})
 				_, err := th.AfterFunc(300*time.Microsecond, func() { close(ran) })
 				assert.NoError(t, err)
-				await(t, ran)
+				testkit.Await(t, ran)
 			}
 		})
 		time.Sleep(5 * time.Millisecond)
@@ -83,7 +84,7 @@ func TestWakerEndsAForeignWait(t *testing.T) {
 		time.Sleep(30 * time.Millisecond)
 		require.NoError(t, th.Submit(func() { after = turns }))
 		require.LessOrEqual(t, after-before, 2)
-		within(t, func() { assert.NoError(t, th.Close()) })
+		testkit.Within(t, func() { assert.NoError(t, th.Close()) })
 	}
 }
 

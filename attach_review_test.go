@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,7 +27,7 @@ func TestPullAcrossRunPending(t *testing.T) {
 	}
 	for _, way := range []string{"ordinary", "nested", "back", "attached", "attached init"} {
 		t.Run(way, func(t *testing.T) {
-			out, code := runChild(t, "pull "+way)
+			out, code := testkit.RunChild(t, "pull "+way)
 			require.Zero(t, code, "%.1500s", out)
 		})
 	}
@@ -41,14 +42,14 @@ func init() {
 	var next func() (int, bool)
 	var stop func()
 	open := func() { next, stop = iter.Pull(count); next() }
-	children["pull ordinary"] = func() {
+	testkit.Children["pull ordinary"] = func() {
 		th, _ := ste.New()
 		th.Submit(open)
 		th.Submit(func() { next() })
 		th.Submit(func() { stop() })
 		th.Close()
 	}
-	children["pull nested"] = func() {
+	testkit.Children["pull nested"] = func() {
 		th, _ := ste.New()
 		th.Submit(open)
 		th.Submit(func() {
@@ -57,7 +58,7 @@ func init() {
 		})
 		th.Close()
 	}
-	children["pull back"] = func() {
+	testkit.Children["pull back"] = func() {
 		th, _ := ste.New()
 		th.Submit(func() {
 			th.Post(open)
@@ -66,7 +67,7 @@ func init() {
 		th.Submit(func() { next() })
 		th.Close()
 	}
-	children["pull attached"] = func() {
+	testkit.Children["pull attached"] = func() {
 		ste.Attach(func(th *ste.Thread) error {
 			open()
 			th.Post(func() { next() })
@@ -74,7 +75,7 @@ func init() {
 			return nil
 		})
 	}
-	children["pull attached init"] = func() {
+	testkit.Children["pull attached init"] = func() {
 		ste.Attach(func(th *ste.Thread) error {
 			next()
 			return nil
@@ -116,7 +117,7 @@ func TestT13ShutdownCountsTasksOnly(t *testing.T) {
 // before f has ended, and nobody would be woken any more.
 func TestWakerEndsBadly(t *testing.T) {
 	for how, want := range map[string]string{"panics": "ste: the waker of Thread 1 (lost) panicked: ", "exits": "ste: the waker of Thread 1 (lost) called runtime.Goexit"} {
-		out, code := runChild(t, "waker "+how)
+		out, code := testkit.RunChild(t, "waker "+how)
 		require.NotZero(t, code)
 		require.Contains(t, out, want)
 		require.NotContains(t, out, "went on")
@@ -134,8 +135,8 @@ func init() {
 			fmt.Println("went on")
 		}
 	}
-	children["waker panics"] = bad(func() { panic("oh") })
-	children["waker exits"] = bad(runtime.Goexit)
+	testkit.Children["waker panics"] = bad(func() { panic("oh") })
+	testkit.Children["waker exits"] = bad(runtime.Goexit)
 }
 
 // T1: a body that leaves the lock count changed hears of it at the end of Attach. A
@@ -145,7 +146,7 @@ func TestT1BodyStrayLock(t *testing.T) {
 		t.Skip("no OS threads")
 	}
 	for _, stray := range []string{"lock", "unlock"} {
-		out, code := runChild(t, "body stray "+stray)
+		out, code := testkit.RunChild(t, "body stray "+stray)
 		require.NotZero(t, code)
 		require.Contains(t, out, "OS thread locking must match")
 		require.NotContains(t, out, "went on")
@@ -153,11 +154,11 @@ func TestT1BodyStrayLock(t *testing.T) {
 }
 
 func init() {
-	children["body stray lock"] = func() {
+	testkit.Children["body stray lock"] = func() {
 		ste.Attach(func(th *ste.Thread) error { runtime.LockOSThread(); return nil })
 		fmt.Fprintln(os.Stderr, "went on; locked:", lockedHere())
 	}
-	children["body stray unlock"] = func() {
+	testkit.Children["body stray unlock"] = func() {
 		runtime.LockOSThread() // the caller's own
 		ste.Attach(func(th *ste.Thread) error { runtime.UnlockOSThread(); return nil })
 		fmt.Fprintln(os.Stderr, "went on; still locked:", lockedHere())
@@ -208,7 +209,7 @@ func TestWakerForCloseInNestedLoops(t *testing.T) {
 
 // T15: nor does it cost an allocation for each task if there are a waker and a timer.
 func TestT15WakerAndTimer(t *testing.T) {
-	if ste.RaceEnabled {
+	if testkit.RaceEnabled {
 		t.Skip("the race detector allocates")
 	}
 	th := start(t, ste.WithWaker(func() {}))
@@ -225,7 +226,7 @@ func TestT15WakerAndTimer(t *testing.T) {
 // the error handler calls Goexit.
 func TestT9HandlerExitsNested(t *testing.T) {
 	for _, way := range []string{"plain", "nested", "attached"} {
-		out, code := runChild(t, "handler exits "+way)
+		out, code := testkit.RunChild(t, "handler exits "+way)
 		require.Zero(t, code, "%.1500s", out)
 	}
 }
@@ -236,21 +237,21 @@ func init() {
 		runtime.Goexit()
 	}
 	h := ste.WithErrorHandler(func(error) { runtime.Goexit() })
-	children["handler exits plain"] = func() {
+	testkit.Children["handler exits plain"] = func() {
 		th, _ := ste.New(h)
 		th.Post(bad)
 		th.Submit(func() {})
 		th.Close()
 	}
-	children["handler exits nested"] = func() {
+	testkit.Children["handler exits nested"] = func() {
 		th, _ := ste.New(h)
 		th.Submit(func() { th.Post(bad); th.RunPending() })
 		th.Close()
 	}
-	children["handler exits attached"] = func() {
+	testkit.Children["handler exits attached"] = func() {
 		ste.Attach(func(th *ste.Thread) error { th.Post(bad); th.RunPending(); return nil }, h)
 	}
-	children["attach in init"] = func() {
+	testkit.Children["attach in init"] = func() {
 		fmt.Fprintln(os.Stderr, initErr)
 		if initErr != nil {
 			os.Exit(3)
@@ -279,7 +280,7 @@ var initErr = func() (err error) {
 }()
 
 func TestAttachInAnInitialiser(t *testing.T) {
-	out, code := runChild(t, "attach in init")
+	out, code := testkit.RunChild(t, "attach in init")
 	require.Zero(t, code, out)
 }
 
@@ -306,7 +307,7 @@ func TestRunPendingInDeferredCalls(t *testing.T) {
 			if i%2 == 0 {
 				require.Equal(t, "outer", panicOf(t, func() { th.Submit(body) }).Value)
 			} else {
-				returned, p := within(t, func() { th.Submit(body) })
+				returned, p := testkit.Within(t, func() { th.Submit(body) })
 				require.False(t, returned)
 				require.Nil(t, p)
 			}

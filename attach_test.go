@@ -12,6 +12,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -30,7 +31,7 @@ func attach(t testing.TB, body func(*ste.Thread) error, opts ...ste.Option) (th 
 	return <-begun, func() (err error) {
 		ended := make(chan struct{})
 		go func() { err = <-over; close(ended) }()
-		await(t, ended)
+		testkit.Await(t, ended)
 		return err
 	}
 }
@@ -106,7 +107,7 @@ func TestAttach(t *testing.T) {
 	require.EqualError(t, err, "of the body\nof the last teardown")
 	require.Equal(t, []string{"init", "body", "timer", "use", "late task", "close", "first teardown", "last"}, order)
 	require.False(t, lockedHere())
-	require.True(t, isClosed(of.Done()))
+	require.True(t, testkit.IsClosed(of.Done()))
 	require.Equal(t, ste.Tag{}, ste.Current())
 	require.False(t, of.OnThread())
 	require.ErrorIs(t, of.Post(func() {}), ste.ErrClosed)
@@ -162,7 +163,7 @@ func TestAttachInitFails(t *testing.T) {
 			down := 0
 			teardown := ste.WithTeardown(func() error { down++; return nil })
 			var err error
-			returned, panicked := within(t, func() {
+			returned, panicked := testkit.Within(t, func() {
 				err = ste.Attach(func(*ste.Thread) error { t.Error("body ran"); return nil },
 					teardown, ste.WithInit(init), teardown)
 			})
@@ -191,7 +192,7 @@ func TestAttachBodyEndsBadly(t *testing.T) {
 			ran, locked := false, true
 			var th *ste.Thread
 			var v *ste.Tagged[int]
-			returned, panicked := within(t, func() {
+			returned, panicked := testkit.Within(t, func() {
 				defer func() { locked = lockedHere() }()
 				ste.Attach(func(of *ste.Thread) error {
 					th, v = of, ste.NewTagged(1)
@@ -211,7 +212,7 @@ func TestAttachBodyEndsBadly(t *testing.T) {
 				require.Equal(t, mine{}, panicked)
 			}
 			require.True(t, ran)
-			await(t, th.Done())
+			testkit.Await(t, th.Done())
 			require.False(t, v.OnThread())
 			require.EqualError(t, th.Close(), "of the teardown")
 		})
@@ -227,14 +228,14 @@ func TestAttachBodyEndsBadly(t *testing.T) {
 
 // T8: the stack of a body's panic that nobody recovers is in the output.
 func TestAttachPanicKeepsItsStack(t *testing.T) {
-	out, code := runChild(t, "attach panics")
+	out, code := testkit.RunChild(t, "attach panics")
 	require.NotZero(t, code)
 	require.Contains(t, out, "boomFrame")
 	require.Contains(t, out, "drained")
 }
 
 func init() {
-	children["attach panics"] = func() {
+	testkit.Children["attach panics"] = func() {
 		ste.Attach(func(th *ste.Thread) error {
 			th.Post(func() { fmt.Println("drained") })
 			boomFrame("oh")
@@ -248,7 +249,7 @@ func init() {
 // of later goroutines, which get its address.
 func TestG1AfterAttach(t *testing.T) {
 	var made []*ste.Tagged[int]
-	for i := range max(rounds(100), 50) {
+	for i := range max(testkit.Rounds(100), 50) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -273,7 +274,7 @@ func TestG1AfterAttach(t *testing.T) {
 				return nil
 			})
 		}()
-		await(t, done)
+		testkit.Await(t, done)
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
@@ -327,7 +328,7 @@ func TestAttachFromElsewhere(t *testing.T) {
 	require.NoError(t, <-closed)
 	require.NoError(t, end())
 
-	for range max(rounds(50), 20) {
+	for range max(testkit.Rounds(50), 20) {
 		past := false
 		th, end := attach(t, func(th *ste.Thread) error {
 			err := th.Run(context.Background())
@@ -336,7 +337,7 @@ func TestAttachFromElsewhere(t *testing.T) {
 		})
 		outcomes := make([]outcome, 2)
 		ctx, cancel := context.WithCancel(context.Background())
-		together(t, func() { racer(th, ctx, 0, &outcomes[0]) }, func() { racer(th, ctx, 1, &outcomes[1]) }, cancel, func() {
+		testkit.Together(t, func() { racer(th, ctx, 0, &outcomes[0]) }, func() { racer(th, ctx, 1, &outcomes[1]) }, cancel, func() {
 			assert.NoError(t, th.Close())
 			assert.True(t, past)
 		})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -21,7 +22,7 @@ func TestAttachedIsAThread(t *testing.T) {
 	for _, wait := range strategies {
 		var told []error
 		th := running(t, ste.WithWaitStrategy(wait), ste.WithErrorHandler(func(err error) { told = append(told, err) }))
-		tid := tidOf(t, th)
+		tid := testkit.OSThreadOf(t, th)
 		var v *ste.Tagged[int]
 		require.NoError(t, th.Submit(func() { v = ste.NewTagged(3) }))
 		_, err := v.TryGet()
@@ -35,7 +36,7 @@ func TestAttachedIsAThread(t *testing.T) {
 		require.Equal(t, th.Tag(), pe.Tag)
 		require.Equal(t, 1000, next)
 		for range 50 {
-			returned, _ := within(t, func() { th.Submit(runtime.Goexit) })
+			returned, _ := testkit.Within(t, func() { th.Submit(runtime.Goexit) })
 			require.False(t, returned)
 			require.NoError(t, th.Post(runtime.Goexit))
 		}
@@ -45,7 +46,7 @@ func TestAttachedIsAThread(t *testing.T) {
 		got, err := f.Wait(context.Background())
 		require.NoError(t, err)
 		require.Equal(t, 3, got)
-		require.Equal(t, tid, tidOf(t, th))
+		require.Equal(t, tid, testkit.OSThreadOf(t, th))
 		require.Len(t, told, 1)
 		ticks := 0
 		ticked := make(chan struct{})
@@ -55,9 +56,9 @@ func TestAttachedIsAThread(t *testing.T) {
 			}
 		})
 		require.NoError(t, err)
-		await(t, ticked)
+		testkit.Await(t, ticked)
 		require.True(t, tm.Stop())
-		require.ErrorIs(t, th.SubmitContext(ended(), func() {}), context.Canceled)
+		require.ErrorIs(t, th.SubmitContext(testkit.Ended(), func() {}), context.Canceled)
 	}
 }
 
@@ -119,7 +120,7 @@ func TestT1AttachedLocks(t *testing.T) {
 		t.Skip("no OS threads")
 	}
 	for _, stray := range []string{"lock", "unlock"} {
-		out, code := runChild(t, "attached stray "+stray)
+		out, code := testkit.RunChild(t, "attached stray "+stray)
 		require.NotZero(t, code)
 		require.Contains(t, out, "OS thread locking must match")
 		require.Contains(t, out, "still locked")
@@ -160,8 +161,8 @@ func init() {
 			})
 		}
 	}
-	children["attached stray lock"] = stray(runtime.LockOSThread)
-	children["attached stray unlock"] = stray(runtime.UnlockOSThread)
+	testkit.Children["attached stray lock"] = stray(runtime.LockOSThread)
+	testkit.Children["attached stray unlock"] = stray(runtime.UnlockOSThread)
 }
 
 // T1: an attached Thread leaves its host's locks alone, however many tasks it runs.
@@ -196,7 +197,7 @@ func TestAttachedErrorIsToldOnce(t *testing.T) {
 		runtime.AddCleanup(th, func(c chan struct{}) { close(c) }, forgotten)
 		return nil
 	}, ste.WithTeardown(func() error { return odd }), ste.WithErrorHandler(func(err error) { told <- err })))
-	require.True(t, ste.Collect(func() bool { return isClosed(forgotten) }))
+	require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(forgotten) }))
 	time.Sleep(10 * time.Millisecond)
 	require.Empty(t, told)
 }

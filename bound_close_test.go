@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -82,7 +83,7 @@ func TestB2CloseInsideUse(t *testing.T) {
 	th := start(t)
 	for name, end := range map[string]func(){"return": func() {}, "panic": func() { panic("oh") }, "Goexit": runtime.Goexit} {
 		b, h := bind(t, th)
-		within(t, func() {
+		testkit.Within(t, func() {
 			_ = b.Do(func(*handle) error {
 				_ = b.Do(func(*handle) error {
 					require.NoError(t, b.Close())
@@ -142,7 +143,7 @@ func TestB2CloseEndsBadly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			told := make(chan error, 10)
 			th := start(t, ste.WithErrorHandler(func(err error) { told <- err }))
-			tid := tidOf(t, th)
+			tid := testkit.OSThreadOf(t, th)
 			bound := func() *ste.Bound[int] {
 				b, err := ste.Bind(th, func() (int, error) { return 1, nil }, way.close)
 				require.NoError(t, err)
@@ -162,16 +163,16 @@ func TestB2CloseEndsBadly(t *testing.T) {
 
 				b = bound()
 				require.NoError(t, b.Do(func(int) error { return b.Close() }), "in its own use")
-				way.check(heard(t, told))
+				way.check(testkit.Await(t, told))
 			}
 
 			b = bound()
 			runtime.KeepAlive(b)
 			b = nil
-			require.True(t, ste.Collect(func() bool { return len(told) > 0 }), "collected")
-			way.check(heard(t, told))
+			require.True(t, testkit.Collect(func() bool { return len(told) > 0 }), "collected")
+			way.check(testkit.Await(t, told))
 
-			require.Equal(t, tid, tidOf(t, th), "same OS thread")
+			require.Equal(t, tid, testkit.OSThreadOf(t, th), "same OS thread")
 			b = bound()
 			way.check(th.Close())
 			way.check(b.Close())
@@ -268,7 +269,7 @@ func TestClosedBoundIsNoRing(t *testing.T) {
 	b, _ := bind(t, o)
 	require.NoError(t, b.Close())
 	var err error
-	together(t, func() {
+	testkit.Together(t, func() {
 		_ = o.Submit(func() { _ = a.Submit(func() { err = b.Do(func(*handle) error { return nil }) }) })
 	})
 	require.Equal(t, ste.ErrClosed, err)

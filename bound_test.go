@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -62,7 +63,7 @@ func TestB1OnTheOwner(t *testing.T) {
 	require.Equal(t, oops, err)
 	ran := make(chan struct{})
 	require.NoError(t, b.Post(func(v *handle) { v.check("Post"); close(ran) }))
-	await(t, ran)
+	testkit.Await(t, ran)
 	require.NoError(t, th.Submit(func() { // in place
 		require.NoError(t, b.Do(func(v *handle) error { v.check("Do"); return nil }))
 	}))
@@ -85,11 +86,11 @@ func TestB1OpenFails(t *testing.T) {
 	b, err := ste.Bind(th, func() (int, error) { return 0, oops }, never)
 	require.Equal(t, oops, err)
 	require.Nil(t, b)
-	_, value := within(t, func() {
+	_, value := testkit.Within(t, func() {
 		_, _ = ste.Bind(th, func() (int, error) { panic("oh") }, never)
 	})
 	require.IsType(t, &ste.PanicError{}, value)
-	returned, value := within(t, func() {
+	returned, value := testkit.Within(t, func() {
 		_, _ = ste.Bind(th, func() (int, error) { runtime.Goexit(); return 0, nil }, never)
 	})
 	require.False(t, returned)
@@ -102,10 +103,10 @@ func TestB1OpenFails(t *testing.T) {
 // B1: exactly one close, whoever asks for it at the same time: many Closes, from
 // the Thread itself too, uses, the Thread's own Close or Shutdown.
 func TestB1ClosedOnce(t *testing.T) {
-	for i := range rounds(20) {
+	for i := range testkit.Rounds(20) {
 		th, err := ste.New(ste.WithWaitStrategy(ste.WaitStrategy(i % 3)))
 		require.NoError(t, err)
-		watch(th)
+		testkit.Watch(th)
 		oops := errors.New("oops")
 		h := &handle{t: t}
 		b, err := ste.Bind(th, h.open, func(v *handle) error { _ = h.close(v); return oops })
@@ -144,7 +145,7 @@ func TestB1ClosedOnce(t *testing.T) {
 			cancel()
 			fs = append(fs, func() { _ = th.Shutdown(ended) })
 		}
-		together(t, fs...)
+		testkit.Together(t, fs...)
 		require.NoError(t, ignore(th.Close(), oops))
 		require.Equal(t, 1, h.closed)
 		require.EqualValues(t, 3, ran.Load()+refused.Load())
@@ -174,7 +175,7 @@ func TestB1Unreachable(t *testing.T) {
 		})
 		require.NoError(t, err)
 	}
-	require.True(t, ste.Collect(func() bool { return closed.Load() == many }))
+	require.True(t, testkit.Collect(func() bool { return closed.Load() == many }))
 	require.NoError(t, th.Close())
 	require.EqualValues(t, many, closed.Load())
 }
@@ -189,7 +190,7 @@ func TestB1UnreachableAfterTheEnd(t *testing.T) {
 	require.Equal(t, 1, h.closed)
 	runtime.KeepAlive(b)
 	b = nil
-	require.True(t, ste.Collect(func() bool {
+	require.True(t, testkit.Collect(func() bool {
 		select {
 		case <-gone:
 			return true
@@ -232,9 +233,9 @@ func TestB1InUseIsKept(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		await(t, ran)
-		await(t, returned)
-		require.True(t, ste.Collect(func() (closed bool) {
+		testkit.Await(t, ran)
+		testkit.Await(t, returned)
+		require.True(t, testkit.Collect(func() (closed bool) {
 			_ = th.Submit(func() { closed = h.closed == 1 })
 			return closed
 		}), "and garbage after it")
@@ -277,14 +278,14 @@ func TestB1BoundAtTheVeryEnd(t *testing.T) {
 		}
 	}))
 	require.NoError(t, err)
-	watch(th)
+	testkit.Watch(th)
 	fu, err := ste.Async(th, func() (int, error) { panic("nobody takes it") })
 	require.NoError(t, err)
 	require.NoError(t, th.Close())
 	runtime.KeepAlive(fu)
 	require.NotNil(t, b)
 	require.Equal(t, 1, h.closed)
-	together(t, func() { _ = b.Close() })
+	testkit.Together(t, func() { _ = b.Close() })
 }
 
 // Post says why the Thread has not taken the use.

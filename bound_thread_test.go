@@ -13,6 +13,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -34,7 +35,7 @@ func TestT13ReleasesBounds(t *testing.T) {
 		ste.WithTeardown(func() error { add("bound in a teardown"); order = append(order, "second teardown"); return nil }),
 	)
 	require.NoError(t, err)
-	watch(th)
+	testkit.Watch(th)
 	kept := []*ste.Bound[string]{add("one"), add("two"), add("three")}
 	require.ErrorContains(t, kept[1].Close(), "two")
 	require.EqualError(t, th.Close(), "three\none\nbound in a teardown")
@@ -54,7 +55,7 @@ func TestT11Bounds(t *testing.T) {
 		"Do":  func() error { return onB.Do(func(*handle) error { return nil }) },
 		"Use": func() error { _, err := ste.Use(onB, func(*handle) (int, error) { return 0, nil }); return err },
 	} {
-		together(t, func() {
+		testkit.Together(t, func() {
 			_ = b.Submit(func() {
 				_ = a.Submit(func() {
 					if err := call(); !errors.Is(err, ste.ErrDeadlock) {
@@ -65,7 +66,7 @@ func TestT11Bounds(t *testing.T) {
 		})
 	}
 	require.Zero(t, h.closed)
-	together(t, func() {
+	testkit.Together(t, func() {
 		_ = b.Submit(func() {
 			_ = a.Submit(func() {
 				if err := onB.Close(); !errors.Is(err, ste.ErrDeadlock) {
@@ -86,7 +87,7 @@ func TestT14BoundKeepsItsThread(t *testing.T) {
 	var ended atomic.Bool
 	th, err := ste.New(ste.WithTeardown(func() error { ended.Store(true); return nil }))
 	require.NoError(t, err)
-	watch(th)
+	testkit.Watch(th)
 	b, h := bind(t, th)
 	th = nil
 	for range 10 {
@@ -96,7 +97,7 @@ func TestT14BoundKeepsItsThread(t *testing.T) {
 	require.False(t, ended.Load())
 	runtime.KeepAlive(b)
 	b = nil
-	require.True(t, ste.Collect(ended.Load))
+	require.True(t, testkit.Collect(ended.Load))
 	require.Equal(t, 1, h.closed)
 }
 
@@ -155,7 +156,7 @@ func TestT8Bounds(t *testing.T) {
 		"Do of the zero Bound":       func() { _ = zero.Do(func(int) error { return nil }) },
 		"Thread of the zero Bound":   func() { zero.Thread() },
 	} {
-		_, value := within(t, f)
+		_, value := testkit.Within(t, f)
 		require.Contains(t, value, "ste: "+call)
 	}
 }
@@ -175,7 +176,7 @@ func TestT7Bounds(t *testing.T) {
 	b, err := ste.Bind(th, func() (*[100]byte, error) { return mark(), nil }, closes(mark()))
 	require.NoError(t, err)
 	require.NoError(t, b.Close())
-	require.True(t, ste.Collect(func() bool { return gone.Load() == 2 }))
+	require.True(t, testkit.Collect(func() bool { return gone.Load() == 2 }))
 	runtime.KeepAlive(b)
 }
 
@@ -183,9 +184,9 @@ func TestT7Bounds(t *testing.T) {
 // once saw a ring that was not there.)
 func TestT11NoFalseRingByBound(t *testing.T) {
 	a, o := start(t), start(t)
-	for range rounds(50) { // the exploration finds it at once, this in one of 50,000
+	for range testkit.Rounds(50) { // the exploration finds it at once, this in one of 50,000
 		b, _ := bind(t, o)
-		together(t, func() {
+		testkit.Together(t, func() {
 			_ = a.Submit(func() {
 				if err := b.Close(); err != nil {
 					t.Errorf("a false ring: %v", err)
@@ -208,7 +209,7 @@ func TestT11NoFalseRingByBound(t *testing.T) {
 func TestT1MovedBeforeABoundIsClosed(t *testing.T) {
 	for _, when := range []string{"before", "in"} {
 		for range 5 {
-			out, code := runChild(t, "moved "+when+" a close")
+			out, code := testkit.RunChild(t, "moved "+when+" a close")
 			require.NotContains(t, out, "on another OS thread", when)
 			if code == 0 {
 				require.Contains(t, out, "stayed")
@@ -229,8 +230,8 @@ func init() {
 	scenario := func(before bool) func() {
 		return func() {
 			th, err := ste.New(ste.WithName("victim"))
-			orDie(err)
-			orDie(th.Submit(func() {})) // it is there
+			testkit.OrDie(err)
+			testkit.OrDie(th.Submit(func() {})) // it is there
 			if g, _ := ste.Marks(th.Tag()); g == 0 {
 				// Without assembly the OS thread is all that tells where code runs: the task
 				// is on no Thread once it was moved, and waits for its own.
@@ -253,14 +254,14 @@ func init() {
 					}
 					return nil
 				})
-				orDie(err)
-				orDie(th.Submit(func() {
+				testkit.OrDie(err)
+				testkit.OrDie(th.Submit(func() {
 					tid = osthread.ID()
 					strayUnlocks(10 * ste.LockDepth)
 					if before {
 						wander()
 					}
-					orDie(b.Close())
+					testkit.OrDie(b.Close())
 					if !before {
 						stays("goes on after the close")
 					}
@@ -269,8 +270,8 @@ func init() {
 			fmt.Println("stayed")
 		}
 	}
-	children["moved before a close"] = scenario(true)
-	children["moved in a close"] = scenario(false)
+	testkit.Children["moved before a close"] = scenario(true)
+	testkit.Children["moved in a close"] = scenario(false)
 }
 
 // T1: locks that tasks have left do not matter to the closes that come after them.
@@ -313,7 +314,7 @@ func TestT1ClosesOnALockedHost(t *testing.T) {
 		require.Equal(t, 1, h.closed)
 		return nil
 	}))
-	require.NoError(t, heard(t, closed))
+	require.NoError(t, testkit.Await(t, closed))
 	require.NoError(t, ste.Attach(func(th *ste.Thread) error {
 		bind(t, th)
 		local := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { return nil })

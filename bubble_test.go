@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
-	"github.com/ste-go/ste/internal/child"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -110,7 +110,7 @@ func TestT16OutsideThread(t *testing.T) {
 				}
 			}
 		}
-		together(t, fs...)
+		testkit.Together(t, fs...)
 	}
 }
 
@@ -138,7 +138,7 @@ func TestT16CancelOutside(t *testing.T) {
 
 // T16: a Thread forgotten in a bubble shows in synctest's own report.
 func TestT16ForgottenInABubble(t *testing.T) {
-	out, code := output(t, child.Command(t, "tests", []string{"-test.run=^TestChildForgotten", "-test.v"}))
+	out, code := testkit.Output(t, testkit.Command(t, "tests", []string{"-test.run=^TestChildForgotten", "-test.v"}))
 	require.NotZero(t, code, out)
 	require.Contains(t, out, "deadlock: main bubble goroutine has exited but blocked goroutines remain")
 	require.NotContains(t, out, "synctest channel from outside bubble")
@@ -192,7 +192,7 @@ func TestT16AsyncUnclaimed(t *testing.T) {
 		require.NoError(t, err)
 		<-fu.Done()
 	})
-	require.True(t, ste.Collect(func() bool { return len(got) == 1 }))
+	require.True(t, testkit.Collect(func() bool { return len(got) == 1 }))
 }
 
 // T16, T13: a Shutdown on a Thread in a bubble, limited by a ctx that somebody

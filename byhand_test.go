@@ -16,7 +16,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/byhand"
-	"github.com/ste-go/ste/internal/child"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -329,7 +329,7 @@ func TestByHandTable(t *testing.T) {
 	var running sync.WaitGroup
 	for i, row := range rows {
 		for j, side := range sides {
-			cmd := child.Command(t, side.name+"/"+row.name, []string{"-test.run=^TestByHandChild$"})
+			cmd := testkit.Command(t, side.name+"/"+row.name, []string{"-test.run=^TestByHandChild$"})
 			running.Go(func() { saw[i][j], output[i][j] = observe(cmd) })
 		}
 	}

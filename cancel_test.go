@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -45,7 +46,7 @@ func TestT12OddContexts(t *testing.T) {
 	block := make(chan struct{})
 	require.NoError(t, th.Post(func() { <-block }))
 	f := func() { t.Error("ran after its call was over") }
-	_, v := within(t, func() {
+	_, v := testkit.Within(t, func() {
 		th.SubmitContext(oddContext{context.Background(), func() <-chan struct{} { panic("odd") }}, f)
 	})
 	require.Equal(t, "odd", v)
@@ -64,21 +65,21 @@ func TestT12OddContexts(t *testing.T) {
 func TestT12CancelRace(t *testing.T) {
 	th := start(t)
 	ran, gaveUp := 0, 0
-	for i := range rounds(2) {
+	for i := range testkit.Rounds(2) {
 		ctx, cancel := context.WithCancel(context.Background())
 		started := false
 		var err error
 		var wg sync.WaitGroup
 		wg.Add(2)
-		b := newBarrier(2)
+		b := testkit.NewBarrier(2)
 		go func() {
 			defer wg.Done()
-			b.wait()
+			b.Wait()
 			err = th.SubmitContext(ctx, func() { started = true })
 		}()
 		go func() {
 			defer wg.Done()
-			b.wait()
+			b.Wait()
 			for range i % 64 {
 				runtime.Gosched()
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/cgotest"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -45,10 +46,10 @@ func TestAttachToALoopInC(t *testing.T) {
 			})
 		}()
 		th := <-handed
-		require.Equal(t, tid, tidOf(t, th))
+		require.Equal(t, tid, testkit.OSThreadOf(t, th))
 		var v *ste.Tagged[int]
 		require.NoError(t, th.Submit(func() { v = ste.NewTagged(3) }))
-		for i := range rounds(20) {
+		for i := range testkit.Rounds(20) {
 			switch i % 5 {
 			case 0:
 				got, err := ste.Call(th, func() (int, error) { return v.Get(), nil })
@@ -57,13 +58,13 @@ func TestAttachToALoopInC(t *testing.T) {
 			case 1:
 				require.Equal(t, "oh", panicOf(t, func() { th.Submit(func() { boomFrame("oh") }) }).Value)
 			case 2:
-				returned, _ := within(t, func() { th.Submit(runtime.Goexit) })
+				returned, _ := testkit.Within(t, func() { th.Submit(runtime.Goexit) })
 				require.False(t, returned)
 			case 3:
 				ran := make(chan struct{})
 				_, err := th.AfterFunc(200*time.Microsecond, func() { close(ran) })
 				require.NoError(t, err)
-				await(t, ran)
+				testkit.Await(t, ran)
 			case 4:
 				f, err := ste.Async(th, func() (uint64, error) { return osthread.ID(), nil })
 				require.NoError(t, err)
@@ -85,7 +86,7 @@ func TestAttachToALoopInC(t *testing.T) {
 		require.LessOrEqual(t, turns.Load()-before, int64(1), "the loop sleeps when there is nothing to do")
 		require.NoError(t, th.Close())
 		require.Equal(t, 2, closed)
-		await(t, gone)
+		testkit.Await(t, gone)
 		require.False(t, v.OnThread())
 		require.ErrorIs(t, th.Post(func() {}), ste.ErrClosed)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/ste-go/ste/internal/cgotest"
 	"github.com/ste-go/ste/internal/here"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -21,7 +22,7 @@ import (
 func TestG1AttachOnCThreads(t *testing.T) {
 	var made []*ste.Tagged[int]
 	addresses := map[uintptr]int{}
-	for i := range max(rounds(5), 200) {
+	for i := range max(testkit.Rounds(5), 200) {
 		cgotest.Thread(func() {
 			if here.Known {
 				addresses[here.Goroutine()]++
@@ -54,7 +55,7 @@ func TestG1AttachOnCThreads(t *testing.T) {
 // The same at once, with callers from everywhere: each is reached on its own thread,
 // and waits for its own end.
 func TestAttachOnManyCThreads(t *testing.T) {
-	for range max(rounds(500), 5) {
+	for range max(testkit.Rounds(500), 5) {
 		var all sync.WaitGroup
 		for range 8 {
 			handed := make(chan *ste.Thread)
@@ -75,7 +76,7 @@ func TestAttachOnManyCThreads(t *testing.T) {
 			})
 			all.Go(func() {
 				th := <-handed
-				tid := tidOf(t, th)
+				tid := testkit.OSThreadOf(t, th)
 				for range 100 {
 					var at uint64
 					if th.Submit(func() { at = osthread.ID() }) == nil {
@@ -87,7 +88,7 @@ func TestAttachOnManyCThreads(t *testing.T) {
 		}
 		done := make(chan struct{})
 		go func() { all.Wait(); close(done) }()
-		await(t, done)
+		testkit.Await(t, done)
 	}
 }
 
@@ -100,7 +101,7 @@ func TestRunPendingInACallback(t *testing.T) {
 			require.NoError(t, th.Post(func() { ran++ }))
 			require.NoError(t, th.Post(runtime.Goexit))
 			cgotest.CallFromC(func() { require.Equal(t, 2, th.RunPending()) })
-			require.ErrorIs(t, th.Run(ended()), ended().Err())
+			require.ErrorIs(t, th.Run(testkit.Ended()), testkit.Ended().Err())
 		}
 		require.Equal(t, 3, ran)
 	}))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/cgotest"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -38,12 +39,12 @@ func TestG1CgoCallback(t *testing.T) {
 // goes on where it was.
 func TestT8ThroughC(t *testing.T) {
 	th := start(t)
-	tid := tidOf(t, th)
+	tid := testkit.OSThreadOf(t, th)
 	for range 100 {
 		pe := panicOf(t, func() { th.Submit(func() { cgotest.CallFromC(func() { boomFrame("from C") }) }) })
 		require.Equal(t, "from C", pe.Value)
-		require.Equal(t, tid, tidOf(t, th))
+		require.Equal(t, tid, testkit.OSThreadOf(t, th))
 	}
-	within(t, func() { th.Submit(runtime.Goexit) })
-	require.Equal(t, tid, tidOf(t, th))
+	testkit.Within(t, func() { th.Submit(runtime.Goexit) })
+	require.Equal(t, tid, testkit.OSThreadOf(t, th))
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -34,7 +35,7 @@ func TestT13Close(t *testing.T) {
 	for i := range errs {
 		fs = append(fs, func() { errs[i] = th.Close() })
 	}
-	together(t, fs...)
+	testkit.Together(t, fs...)
 	require.Equal(t, []string{"task", "task", "task", "c", "b", "a"}, ran)
 	for _, err := range errs {
 		require.ErrorIs(t, err, first)
@@ -42,7 +43,7 @@ func TestT13Close(t *testing.T) {
 		require.Equal(t, errs[0], err)
 	}
 	require.Equal(t, errs[0], th.Close())
-	require.Equal(t, errs[0], th.Shutdown(ended()), "a finished Thread wins over an ended ctx")
+	require.Equal(t, errs[0], th.Shutdown(testkit.Ended()), "a finished Thread wins over an ended ctx")
 
 	require.Equal(t, ste.ErrClosed, th.Submit(func() {}))
 	require.Equal(t, ste.ErrClosed, th.SubmitContext(context.Background(), func() {}))
@@ -74,27 +75,27 @@ func TestT13CloseFromTask(t *testing.T) {
 		default:
 		}
 	}))
-	await(t, th.Done())
+	testkit.Await(t, th.Done())
 	require.Equal(t, 3, ran)
 	require.Equal(t, want, th.Close())
 }
 
 // T13: Close during Shutdown and the other way about, while tasks come and go.
 func TestT13CloseDuringShutdown(t *testing.T) {
-	for range rounds(100) {
+	for range testkit.Rounds(100) {
 		th, err := ste.New()
 		require.NoError(t, err)
-		watch(th)
+		testkit.Watch(th)
 		ctx, cancel := context.WithCancel(context.Background())
 		ran := 0
-		together(t,
+		testkit.Together(t,
 			func() { assert.NoError(t, th.Close()) },
 			func() { th.Shutdown(ctx) },
 			func() { cancel() },
 			func() { th.Post(func() { ran++; th.Close() }) },
 			func() { th.Submit(func() { ran++; th.Shutdown(ctx) }) },
 		)
-		await(t, th.Done())
+		testkit.Await(t, th.Done())
 	}
 }
 
@@ -147,7 +148,7 @@ func TestT13ShutdownWhileATaskHangs(t *testing.T) {
 	}
 	close(hang)
 	require.NoError(t, <-waiter)
-	await(t, th.Done())
+	testkit.Await(t, th.Done())
 	require.True(t, down.Load())
 	require.Equal(t, os.ErrInvalid, th.Close())
 }
@@ -163,7 +164,7 @@ func TestT13ShutdownFromTask(t *testing.T) {
 		require.NoError(t, th.Shutdown(ctx))
 	}))
 	begun := time.Now()
-	await(t, th.Done())
+	testkit.Await(t, th.Done())
 	require.Less(t, time.Since(begun), 5*time.Second, "100 tasks of 0.1 s, most dropped")
 }
 
@@ -208,7 +209,7 @@ func TestT13CloseInInit(t *testing.T) {
 	fs := make([]func(), 32)
 	for i := range fs {
 		fs[i] = func() {
-			for range rounds(100) {
+			for range testkit.Rounds(100) {
 				th, err := ste.New(ste.WithInit(func() error { return ste.Current().Thread().Close() }))
 				if !assert.NoError(t, err) || !assert.NotNil(t, th) {
 					return
@@ -217,7 +218,7 @@ func TestT13CloseInInit(t *testing.T) {
 			}
 		}
 	}
-	together(t, fs...)
+	testkit.Together(t, fs...)
 }
 
 // Options out of range are New's error.
@@ -251,15 +252,6 @@ func TestQueueLimit(t *testing.T) {
 	require.NoError(t, th.Post(func() {}))
 }
 
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
 // T13: an error that New has returned is told nobody else when the Thread, of which
 // nobody ever had a handle, is collected.
 func TestT13FailedInitIsToldOnce(t *testing.T) {
@@ -281,7 +273,7 @@ func TestT13FailedInitIsToldOnce(t *testing.T) {
 func TestT9InitExitsAndATeardownFails(t *testing.T) {
 	told := make(chan error, 1)
 	odd := errors.New("odd")
-	returned, v := within(t, func() {
+	returned, v := testkit.Within(t, func() {
 		ste.New(ste.WithTeardown(func() error { return odd }), ste.WithInit(func() error { runtime.Goexit(); return nil }),
 			ste.WithErrorHandler(func(err error) { told <- err }))
 	})
@@ -335,11 +327,11 @@ func TestT13ShutdownFromTaskDropsAtOnce(t *testing.T) {
 			fu, err := ste.Async(th, func() (int, error) { t.Error("ran"); return 0, nil })
 			require.NoError(t, err)
 			close(begun)
-			await(t, fu.Done())
+			testkit.Await(t, fu.Done())
 			_, err = fu.Wait(context.Background())
 			require.ErrorIs(t, err, ste.ErrClosed)
 			close(hang)
-			await(t, th.Done())
+			testkit.Await(t, th.Done())
 		})
 	}
 }
@@ -360,9 +352,9 @@ func TestT7ShutdownFromTask(t *testing.T) {
 				require.NoError(t, th.Shutdown(long))
 				require.NoError(t, th.Shutdown(long))
 			}))
-			await(t, th.Done())
+			testkit.Await(t, th.Done())
 		}()
-		require.True(t, ste.Collect(func() bool { return isClosed(freed) }))
+		require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(freed) }))
 	}
 }
 
@@ -379,6 +371,6 @@ func TestT7ShutdownForgetsItsContext(t *testing.T) {
 		require.NoError(t, th.Submit(func() { require.NoError(t, th.Shutdown(ctx)) }))
 		<-th.Done()
 	}()
-	require.True(t, ste.Collect(func() bool { return isClosed(freed) }))
+	require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(freed) }))
 	runtime.KeepAlive(th)
 }

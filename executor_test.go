@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -25,7 +26,7 @@ func TestT3Order(t *testing.T) {
 	fs := make([]func(), producers)
 	for p := range fs {
 		fs[p] = func() {
-			for i := 1; i <= rounds(10); i++ {
+			for i := 1; i <= testkit.Rounds(10); i++ {
 				task := func() {
 					if running.Add(1) != 1 {
 						t.Error("two tasks at a time")
@@ -49,10 +50,10 @@ func TestT3Order(t *testing.T) {
 			}
 		}
 	}
-	together(t, fs...)
+	testkit.Together(t, fs...)
 	require.NoError(t, th.Close())
 	for p := range last {
-		require.Equal(t, rounds(10), last[p])
+		require.Equal(t, testkit.Rounds(10), last[p])
 	}
 }
 
@@ -94,10 +95,10 @@ type outcome struct {
 func TestT4T6RacesWithTheEnd(t *testing.T) {
 	ends := map[string]func(*ste.Thread, context.CancelFunc, context.Context){
 		"Close":    func(th *ste.Thread, _ context.CancelFunc, _ context.Context) { th.Close() },
-		"Shutdown": func(th *ste.Thread, _ context.CancelFunc, _ context.Context) { th.Shutdown(ended()) },
+		"Shutdown": func(th *ste.Thread, _ context.CancelFunc, _ context.Context) { th.Shutdown(testkit.Ended()) },
 		"both": func(th *ste.Thread, _ context.CancelFunc, _ context.Context) {
 			go th.Close()
-			th.Shutdown(ended())
+			th.Shutdown(testkit.Ended())
 		},
 		"cancellation": func(_ *ste.Thread, cancel context.CancelFunc, _ context.Context) { cancel() },
 		"Close on the Thread": func(th *ste.Thread, _ context.CancelFunc, _ context.Context) {
@@ -110,19 +111,19 @@ func TestT4T6RacesWithTheEnd(t *testing.T) {
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
-			for range rounds(20) {
+			for range testkit.Rounds(20) {
 				// An Async may panic and the Thread close before Wait is called: then
 				// the handler gets the panic (T8), and so does Wait.
 				th, err := ste.New(ste.WithErrorHandler(func(error) {}))
 				require.NoError(t, err)
-				watch(th)
+				testkit.Watch(th)
 				ctx, cancel := context.WithCancel(context.Background())
 				var outcomes [6]outcome
 				fs := []func(){func() { end(th, cancel, ctx) }}
 				for i := range outcomes {
 					fs = append(fs, func() { racer(th, ctx, i, &outcomes[i]) })
 				}
-				together(t, fs...)
+				testkit.Together(t, fs...)
 				cancel()
 				require.NoError(t, th.Close())
 				for i := range outcomes {
@@ -131,12 +132,6 @@ func TestT4T6RacesWithTheEnd(t *testing.T) {
 			}
 		})
 	}
-}
-
-func ended() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
 }
 
 // racer makes one call of kind i and notes how it ended.
@@ -190,14 +185,14 @@ func checkOutcome(t testing.TB, o *outcome) {
 // T4: once f has started, nothing makes Submit return before f has ended: not
 // cancellation, not Close, not Shutdown.
 func TestT4StartedMeansWaited(t *testing.T) {
-	for range rounds(100) {
+	for range testkit.Rounds(100) {
 		th, err := ste.New()
 		require.NoError(t, err)
-		watch(th)
+		testkit.Watch(th)
 		ctx, cancel := context.WithCancel(context.Background())
 		started := make(chan struct{})
 		n := 0 // plain: the race detector sees a return that came too early
-		together(t,
+		testkit.Together(t,
 			func() {
 				require.NoError(t, th.SubmitContext(ctx, func() {
 					close(started)
@@ -223,8 +218,8 @@ func TestT5MemoryOrder(t *testing.T) {
 		ste.WithInit(func() error { hook = 1; return nil }),
 		ste.WithTeardown(func() error { hook = 2; return nil }))
 	require.Equal(t, 1, hook)
-	together(t, func() {
-		for i := range rounds(10) {
+	testkit.Together(t, func() {
+		for i := range testkit.Rounds(10) {
 			var in, out int
 			in = i
 			require.NoError(t, th.Submit(func() { out = in }))
@@ -309,7 +304,7 @@ func TestT10InPlace(t *testing.T) {
 // T15: in steady state Submit, SubmitContext, Post, Call and Tagged access
 // allocate nothing themselves, with one processor and with two.
 func TestT15Allocations(t *testing.T) {
-	if ste.RaceEnabled {
+	if testkit.RaceEnabled {
 		t.Log("the race detector allocates; counted without it")
 		return
 	}

@@ -1,7 +1,6 @@
 package ste
 
 import (
-	"runtime"
 	"testing"
 
 	"github.com/ste-go/ste/internal/pin"
@@ -22,23 +21,6 @@ func SetLastID(t *testing.T, id uint64) {
 func Marks(tag Tag) (goroutine uintptr, thread uint64) {
 	id := tag.id.Get()
 	return id.Goroutine(), id.OSThread()
-}
-
-// RaceEnabled says whether the race detector watches the tests: it makes
-// sync.Pool drop things and allocations uncountable.
-const RaceEnabled = raceEnabled
-
-// Collect runs the garbage collector until cond holds. It reports whether cond
-// came to hold before many collections.
-func Collect(cond func() bool) bool {
-	for range 500 {
-		runtime.GC()
-		if cond() {
-			return true
-		}
-		runtime.Gosched()
-	}
-	return false
 }
 
 // TimersHeld is for how many timers a Thread has room.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
-	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -90,10 +90,10 @@ var misdeeds = map[string]func(th, back *ste.Thread) error{
 	"re-enters":      func(th, _ *ste.Thread) error { return th.Submit(func() { th.Submit(func() {}) }) },
 	"posts":          func(th, _ *ste.Thread) error { th.Post(func() {}); return nil },
 	"closes":         func(th, _ *ste.Thread) error { return th.Close() },
-	"shuts down":     func(th, _ *ste.Thread) error { return th.Shutdown(ended()) },
+	"shuts down":     func(th, _ *ste.Thread) error { return th.Shutdown(testkit.Ended()) },
 	"runs": func(th, _ *ste.Thread) error {
 		th.RunPending()
-		th.Run(ended())
+		th.Run(testkit.Ended())
 		return nil
 	},
 	"attaches": func(*ste.Thread, *ste.Thread) error {
@@ -148,7 +148,7 @@ var misdeeds = map[string]func(th, back *ste.Thread) error{
 		if err != nil {
 			return err
 		}
-		watch(th)
+		testkit.Watch(th)
 		return errors.Join(th.Submit(func() {}), th.Close())
 	},
 }
@@ -180,7 +180,7 @@ func TestFaultHooks(t *testing.T) {
 					th, end, err = maker(func() error {
 						ran++
 						own = ste.Current().Thread()
-						watchHere()
+						testkit.WatchHere()
 						return do(own, back)
 					})
 					if err != nil {
@@ -192,9 +192,9 @@ func TestFaultHooks(t *testing.T) {
 					<-th.Done()
 					ended = true
 				}()
-				await(t, done)
+				testkit.Await(t, done)
 				require.Equal(t, 1, ran)
-				await(t, own.Done())
+				testkit.Await(t, own.Done())
 				bad := deed == "fails" || deed == "panics" || deed == "panics nil" || deed == "Goexit" || deed == "Goexit in deep"
 				switch {
 				case hook == "init" && bad:
@@ -222,7 +222,7 @@ func TestFaultHookInATaskUnlocks(t *testing.T) {
 		t.Skip("no OS threads")
 	}
 	for _, deed := range []string{"locks", "unlocks", "locks and unlocks"} {
-		out, code := runChild(t, inATask+" "+deed)
+		out, code := testkit.RunChild(t, inATask+" "+deed)
 		require.NotZero(t, code, out)
 		require.Contains(t, out, "OS thread locking must match", deed)
 		require.NotContains(t, out, "went on", deed)
@@ -231,9 +231,9 @@ func TestFaultHookInATaskUnlocks(t *testing.T) {
 
 func init() {
 	for _, deed := range []string{"locks", "unlocks", "locks and unlocks"} {
-		children[inATask+" "+deed] = func() {
+		testkit.Children[inATask+" "+deed] = func() {
 			_, end, err := hookMakers[inATask](func() error { return misdeeds[deed](nil, nil) })
-			orDie(err)
+			testkit.OrDie(err)
 			fmt.Println("went on", end())
 		}
 	}
@@ -250,36 +250,33 @@ func TestFaultHooksThatNeverReturn(t *testing.T) {
 			go func() {
 				defer close(made)
 				var err error
-				th, end, err = maker(func() error { close(hung); watchHere(); <-hang; return nil })
+				th, end, err = maker(func() error { close(hung); testkit.WatchHere(); <-hang; return nil })
 				assert.NoError(t, err)
 			}()
 			if hook == "init" {
 				<-hung // New waits
 			} else {
-				await(t, made)
+				testkit.Await(t, made)
 				go end()
 				<-hung
 				ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 				defer cancel()
 				require.ErrorIs(t, th.Shutdown(ctx), context.DeadlineExceeded)
-				require.False(t, isClosed(th.Done()))
+				require.False(t, testkit.IsClosed(th.Done()))
 				require.True(t, th.Closed())
 				require.ErrorIs(t, th.Submit(func() {}), ste.ErrClosed)
 			}
 			require.NoError(t, start(t).Submit(func() {}), "another Thread is unharmed")
 			close(hang)
-			await(t, made)
+			testkit.Await(t, made)
 			if hook == "init" {
 				require.NoError(t, th.Close())
 			}
-			await(t, th.Done())
+			testkit.Await(t, th.Done())
 			require.NoError(t, th.Close())
 		})
 	}
 }
-
-// watchHere is watch for code on the Thread.
-func watchHere() { rememberOSThread(osthread.ID()) }
 
 // A Context of somebody's own whose Err says nil after Done is closed counts as
 // cancelled, also in a Shutdown on the Thread itself: there Go's context package
@@ -288,13 +285,13 @@ func TestFaultSilentContextOnTheThread(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a process; runs without -short")
 	}
-	out, code := runChild(t, "silent context")
+	out, code := testkit.RunChild(t, "silent context")
 	require.Zero(t, code, out)
 	require.Contains(t, out, "survived")
 }
 
 func init() {
-	children["silent context"] = func() {
+	testkit.Children["silent context"] = func() {
 		over := make(chan struct{})
 		ctx := oddContext{context.Background(), func() <-chan struct{} { return over }}
 		th, _ := ste.New()

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
-	"github.com/ste-go/ste/internal/child"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -76,7 +76,7 @@ func TestFaultChildrenUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	together(t, fs...)
+	testkit.Together(t, fs...)
 	l.end(t)
 }
 
@@ -86,7 +86,7 @@ func TestFaultThousandsOfThreads(t *testing.T) {
 	if testing.Short() {
 		t.Skip("9,900 OS threads take seconds; runs without -short")
 	}
-	out, code := runChild(t, "thousands of Threads")
+	out, code := testkit.RunChild(t, "thousands of Threads")
 	if code != 0 && refusedThreads.MatchString(out) {
 		t.Skip("the system allows a process fewer OS threads than Go does")
 	}
@@ -101,7 +101,7 @@ var refusedThreads = regexp.MustCompile(`failed to create new OS thread|pthread_
 // process, with a message of its own. New cannot know and returns a Thread; until then
 // every Thread has served.
 func TestFaultThreadExhaustion(t *testing.T) {
-	out, code := runChild(t, "thread exhaustion")
+	out, code := testkit.RunChild(t, "thread exhaustion")
 	require.Equal(t, 2, code, out)
 	require.Contains(t, out, "fatal error: thread exhaustion")
 	require.Contains(t, out, "served 50\n")
@@ -114,7 +114,7 @@ func TestFaultThreadExhaustion(t *testing.T) {
 // without an error, or waits for the inits; no Go program can catch it. What was made
 // before has served.
 func TestFaultSystemRefusesThreads(t *testing.T) {
-	out, code := runChild(t, "no more OS threads")
+	out, code := testkit.RunChild(t, "no more OS threads")
 	if code == 77 {
 		t.Skip("cannot limit the number of processes here: ", out)
 	}
@@ -127,17 +127,17 @@ func TestFaultSystemRefusesThreads(t *testing.T) {
 // 10 million posts wait behind a task: they run in their order, and the memory is
 // given back.
 func TestFaultTenMillionPosts(t *testing.T) {
-	if testing.Short() || ste.RaceEnabled {
+	if testing.Short() || testkit.RaceEnabled {
 		t.Skip("seconds, and with the race detector minutes; runs without both")
 	}
-	out, code := runChild(t, "ten million posts")
+	out, code := testkit.RunChild(t, "ten million posts")
 	require.Zero(t, code, out)
 	t.Log(out)
 }
 
 // One processor only, from the start of the process: all strategies serve.
 func TestFaultOneProcessor(t *testing.T) {
-	out, code := runChild(t, "one processor")
+	out, code := testkit.RunChild(t, "one processor")
 	require.Zero(t, code, out)
 	t.Log(out)
 }
@@ -150,14 +150,14 @@ func TestFaultClockJumps(t *testing.T) {
 	if testing.Short() {
 		n = 5
 	}
-	cmd := child.Command(t, "clock jumps", nil)
+	cmd := testkit.Command(t, "clock jumps", nil)
 	end, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	patience := time.AfterFunc(*patienceFlag, func() { _ = cmd.Process.Kill() })
+	patience := time.AfterFunc(testkit.Patience(), func() { _ = cmd.Process.Kill() })
 	defer patience.Stop()
 	lines := bufio.NewScanner(out)
 	require.True(t, lines.Scan(), "the child has begun")
@@ -182,14 +182,14 @@ func TestFaultClockJumps(t *testing.T) {
 
 func threadsOfProcess() int {
 	tasks, err := os.ReadDir("/proc/self/task")
-	orDie(err)
+	testkit.OrDie(err)
 	return len(tasks)
 }
 
 func init() {
-	children["thousands of Threads"] = func() {
+	testkit.Children["thousands of Threads"] = func() {
 		n := 9900
-		if ste.RaceEnabled {
+		if testkit.RaceEnabled {
 			n = 2500 // the race detector allows 8,128 goroutines, and a Thread has two
 		}
 		runtime.GOMAXPROCS(min(8, runtime.GOMAXPROCS(0))) // they need OS threads too
@@ -198,17 +198,17 @@ func init() {
 		for i := range ths {
 			var err error
 			ths[i], err = ste.New()
-			orDie(err)
+			testkit.OrDie(err)
 		}
 		var ran atomic.Int64
 		var wg sync.WaitGroup
 		for _, th := range ths {
-			wg.Go(func() { orDie(th.Submit(func() { ran.Add(1) })) })
+			wg.Go(func() { testkit.OrDie(th.Submit(func() { ran.Add(1) })) })
 		}
 		wg.Wait()
 		most := threadsOfProcess()
 		for _, th := range ths {
-			wg.Go(func() { orDie(th.Close()) })
+			wg.Go(func() { testkit.OrDie(th.Close()) })
 		}
 		wg.Wait()
 		for threadsOfProcess() > before+50 { // ended soon after
@@ -219,12 +219,12 @@ func init() {
 			os.Exit(1)
 		}
 	}
-	children["thread exhaustion"] = func() {
+	testkit.Children["thread exhaustion"] = func() {
 		debug.SetMaxThreads(200)
 		serveMany(400)
 		fmt.Println("survived")
 	}
-	children["no more OS threads"] = func() {
+	testkit.Children["no more OS threads"] = func() {
 		limit := unix.Rlimit{Cur: 40, Max: 40}
 		if err := unix.Setrlimit(unix.RLIMIT_NPROC, &limit); err != nil {
 			fmt.Println(err)
@@ -239,19 +239,19 @@ func init() {
 		serveMany(400)
 		fmt.Println("survived")
 	}
-	children["ten million posts"] = func() {
+	testkit.Children["ten million posts"] = func() {
 		const n = 10_000_000
 		var heap runtime.MemStats
 		th, err := ste.New()
-		orDie(err)
+		testkit.OrDie(err)
 		hang := make(chan struct{})
-		orDie(th.Post(func() { <-hang }))
+		testkit.OrDie(th.Post(func() { <-hang }))
 		ran := 0
 		begun := time.Now()
 		f := func() { ran++ }
 		for i := range n {
 			if i%1000 == 0 {
-				orDie(th.Post(func() {
+				testkit.OrDie(th.Post(func() {
 					if ran != i {
 						fmt.Println("failed: number", i, "runs as number", ran)
 						os.Exit(1)
@@ -259,13 +259,13 @@ func init() {
 					ran++
 				}))
 			} else {
-				orDie(th.Post(f))
+				testkit.OrDie(th.Post(f))
 			}
 		}
 		runtime.ReadMemStats(&heap)
 		queued := heap.HeapAlloc
 		close(hang)
-		orDie(th.Submit(func() {}))
+		testkit.OrDie(th.Submit(func() {}))
 		runtime.GC()
 		runtime.GC()
 		runtime.ReadMemStats(&heap)
@@ -273,15 +273,15 @@ func init() {
 		if ran != n || heap.HeapAlloc > 8<<20 {
 			os.Exit(1)
 		}
-		orDie(th.Close())
+		testkit.OrDie(th.Close())
 	}
-	children["clock jumps"] = func() {
+	testkit.Children["clock jumps"] = func() {
 		const period = 5 * time.Millisecond
 		ths := make([]*ste.Thread, 3)
 		for i, w := range []ste.WaitStrategy{ste.WaitAdaptive, ste.WaitPark, ste.WaitSpin} {
 			var err error
 			ths[i], err = ste.New(ste.WithWaitStrategy(w))
-			orDie(err)
+			testkit.OrDie(err)
 		}
 		check := func(ok bool, format string, args ...any) {
 			if !ok {
@@ -302,7 +302,7 @@ func init() {
 			due, missed, most = tick.Due, missed+tick.Missed, max(most, tick.Missed)
 			ticks++
 		})
-		orDie(err)
+		testkit.OrDie(err)
 		var stop atomic.Bool
 		var once sync.WaitGroup
 		for _, th := range ths {
@@ -311,7 +311,7 @@ func init() {
 					d := time.Duration(rand.IntN(10)) * time.Millisecond
 					begun, done := time.Now(), make(chan struct{})
 					_, err := th.AfterFunc(d, func() { close(done) })
-					orDie(err)
+					testkit.OrDie(err)
 					<-done
 					check(time.Since(begun) >= d, "AfterFunc(%v) after %v", d, time.Since(begun))
 				}
@@ -325,17 +325,17 @@ func init() {
 		l.over.Wait()
 		close(l.errs)
 		for err := range l.errs {
-			orDie(err)
+			testkit.OrDie(err)
 		}
 		for _, th := range ths {
-			orDie(th.Close())
+			testkit.OrDie(th.Close())
 		}
 		fmt.Printf("ticks %d, missed %d, at once %d\n", ticks, missed, most)
 	}
-	children["one processor"] = func() {
+	testkit.Children["one processor"] = func() {
 		runtime.LockOSThread()
 		var set unix.CPUSet
-		orDie(unix.SchedGetaffinity(0, &set))
+		testkit.OrDie(unix.SchedGetaffinity(0, &set))
 		if set.Count() > 1 { // NumCPU is asked at the start of a process
 			for cpu := range 1024 {
 				if set.IsSet(cpu) {
@@ -343,10 +343,10 @@ func init() {
 					set.Set(cpu)
 				}
 			}
-			orDie(unix.SchedSetaffinity(0, &set))
-			args, err := child.Self()
-			orDie(err)
-			orDie(syscall.Exec(args[0], args, os.Environ()))
+			testkit.OrDie(unix.SchedSetaffinity(0, &set))
+			args, err := testkit.Self()
+			testkit.OrDie(err)
+			testkit.OrDie(syscall.Exec(args[0], args, os.Environ()))
 		}
 		runtime.UnlockOSThread()
 		if runtime.NumCPU() != 1 || runtime.GOMAXPROCS(0) != 1 {
@@ -355,18 +355,18 @@ func init() {
 		}
 		for _, w := range []ste.WaitStrategy{ste.WaitAdaptive, ste.WaitPark, ste.WaitSpin} {
 			a, err := ste.New(ste.WithWaitStrategy(w))
-			orDie(err)
+			testkit.OrDie(err)
 			b, err := ste.New(ste.WithWaitStrategy(w))
-			orDie(err)
+			testkit.OrDie(err)
 			begun := time.Now()
 			count := new(int)
 			for range 200 {
-				orDie(loadRound(a, count))
-				orDie(a.Submit(func() { orDie(b.Submit(func() { *count++ })) }))
+				testkit.OrDie(loadRound(a, count))
+				testkit.OrDie(a.Submit(func() { testkit.OrDie(b.Submit(func() { *count++ })) }))
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-			orDie(a.Shutdown(ctx))
-			orDie(b.Shutdown(ctx))
+			testkit.OrDie(a.Shutdown(ctx))
+			testkit.OrDie(b.Shutdown(ctx))
 			cancel()
 			fmt.Printf("strategy %d: %v\n", w, time.Since(begun).Round(time.Millisecond))
 		}
@@ -379,9 +379,9 @@ func serveMany(n int) {
 	for i := range ths {
 		var err error
 		ths[i], err = ste.New()
-		orDie(err)
+		testkit.OrDie(err)
 		served := 0
-		orDie(ths[i].Submit(func() { served++ }))
+		testkit.OrDie(ths[i].Submit(func() { served++ }))
 		if served != 1 {
 			fmt.Println("failed: did not serve")
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -95,7 +96,7 @@ func (l *load) end(t testing.TB) {
 	l.stop.Store(true)
 	over := make(chan struct{})
 	go func() { l.over.Wait(); close(over) }()
-	await(t, over)
+	testkit.Await(t, over)
 	close(l.errs)
 	for err := range l.errs {
 		assert.NoError(t, err)
@@ -134,7 +135,7 @@ func TestFaultCollectionsUnderLoad(t *testing.T) {
 	for begun := time.Now(); time.Since(begun) < faultTime(); {
 		th, err := ste.New()
 		require.NoError(t, err)
-		watch(th)
+		testkit.Watch(th)
 		forgotten = append(forgotten, th.Done())
 		for _, th := range ths {
 			_, err := ste.Bind(th, func() (int, error) { opened.Add(1); return 1, nil }, func(int) error { closed.Add(1); return nil })
@@ -147,9 +148,9 @@ func TestFaultCollectionsUnderLoad(t *testing.T) {
 		runtime.GC()
 	}
 	l.end(t)
-	require.True(t, ste.Collect(func() bool {
+	require.True(t, testkit.Collect(func() bool {
 		for _, done := range forgotten {
-			if !isClosed(done) {
+			if !testkit.IsClosed(done) {
 				return false
 			}
 		}
@@ -188,7 +189,7 @@ func TestFaultContexts(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			watch(own)
+			testkit.Watch(own)
 			own.Post(short)
 			err = own.Shutdown(ctx)
 			<-own.Done()
@@ -199,7 +200,7 @@ func TestFaultContexts(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			watch(own)
+			testkit.Watch(own)
 			own.Submit(func() { own.Post(short); err = own.Shutdown(ctx); short() })
 			<-own.Done()
 			return err
@@ -208,10 +209,10 @@ func TestFaultContexts(t *testing.T) {
 	cause := errors.New("the cause")
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
-			for i := range rounds(100) {
+			for i := range testkit.Rounds(100) {
 				ctx, cancel := context.WithCancelCause(context.Background())
 				var err error
-				together(t, func() { err = call(ctx); cancel(nil) }, func() {
+				testkit.Together(t, func() { err = call(ctx); cancel(nil) }, func() {
 					for range i % 7 * i % 50 {
 						runtime.Gosched()
 					}
@@ -233,10 +234,10 @@ func TestFaultContexts(t *testing.T) {
 // no Thread, nothing opens for them, and what they call answers.
 func TestFaultGoroutinesThatOutliveTheirTask(t *testing.T) {
 	local := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
-	for range rounds(500) {
+	for range testkit.Rounds(500) {
 		th, err := ste.New(ste.WithWaker(func() {}))
 		require.NoError(t, err)
-		watch(th)
+		testkit.Watch(th)
 		bound, err := ste.Bind(th, func() (int, error) { return 1, nil }, func(int) error { return nil })
 		require.NoError(t, err)
 		var left sync.WaitGroup

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -24,14 +25,14 @@ func TestT14Forgotten(t *testing.T) {
 			ste.WithTeardown(func() error { return os.ErrInvalid }),
 			ste.WithErrorHandler(func(err error) { told <- err }))
 		require.NoError(t, err)
-		watch(th)
+		testkit.Watch(th)
 		th.Submit(func() { tagged = ste.NewTagged(1) })
 		for range 100 {
 			th.Post(func() { ran++ })
 		}
 		return th.Done(), th.Tag()
 	}()
-	require.True(t, ste.Collect(func() bool { return isClosed(done) }), "still running")
+	require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(done) }), "still running")
 	require.Equal(t, 100, ran)
 	require.Equal(t, os.ErrInvalid, <-told)
 	require.Nil(t, tag.Thread())
@@ -49,11 +50,11 @@ func TestT14ForgottenAfterItsEnd(t *testing.T) {
 			ste.WithTeardown(func() error { return os.ErrInvalid }),
 			ste.WithErrorHandler(func(err error) { told <- err }))
 		require.NoError(t, err)
-		watch(th)
+		testkit.Watch(th)
 		th.Submit(func() { th.Close() })
 		<-th.Done()
 	}()
-	require.True(t, ste.Collect(func() bool { return len(told) == 1 }))
+	require.True(t, testkit.Collect(func() bool { return len(told) == 1 }))
 	require.Equal(t, os.ErrInvalid, <-told)
 }
 
@@ -79,7 +80,7 @@ func TestT14InUseIsKept(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			th, err := ste.New()
 			require.NoError(t, err)
-			watch(th)
+			testkit.Watch(th)
 			tag, done := th.Tag(), th.Done()
 			ran := make(chan struct{})
 			use(th, func() {
@@ -101,8 +102,8 @@ func TestT14InUseIsKept(t *testing.T) {
 				assert.NoError(t, <-off, "in use, but closed")
 			})
 			th = nil
-			await(t, ran)
-			require.True(t, ste.Collect(func() bool { return isClosed(done) }))
+			testkit.Await(t, ran)
+			require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(done) }))
 		})
 	}
 }
@@ -131,7 +132,7 @@ func TestT14AttachedIsKept(t *testing.T) {
 			assert.NotNil(t, ste.Current().Thread(), when)
 			return nil
 		}
-		within(t, func() {
+		testkit.Within(t, func() {
 			_ = ste.Attach(func(*ste.Thread) error {
 				found("body")
 				if bad {
@@ -161,7 +162,7 @@ func TestT14EndIsToldOnce(t *testing.T) {
 				return os.ErrInvalid
 			}), ste.WithErrorHandler(func(err error) { told <- err }))
 			require.NoError(t, err)
-			watch(th)
+			testkit.Watch(th)
 			return end(th)
 		}()
 		require.Equal(t, os.ErrInvalid, err, name)
@@ -203,7 +204,7 @@ func TestT14Wrapper(t *testing.T) {
 	func() {
 		o, err := newOwner()
 		require.NoError(t, err)
-		watch(o.th)
+		testkit.Watch(o.th)
 		done = o.th.Done()
 		for i := range 100 {
 			n, err := o.Count("x")
@@ -214,7 +215,7 @@ func TestT14Wrapper(t *testing.T) {
 			}
 		}
 	}()
-	require.True(t, ste.Collect(func() bool { return isClosed(done) }))
+	require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(done) }))
 }
 
 // T14: the waker reaches a task that waits elsewhere when the Thread is forgotten: it is
@@ -237,6 +238,6 @@ func TestT14ForgottenCallsTheWaker(t *testing.T) {
 		<-started
 		return th.Tag()
 	}()
-	require.True(t, ste.Collect(func() bool { return isClosed(over) }))
+	require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(over) }))
 	require.Nil(t, tag.Thread())
 }

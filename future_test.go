@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -20,7 +21,7 @@ func TestT8AsyncUnclaimed(t *testing.T) {
 
 	_, err := ste.Async(th, boom)
 	require.NoError(t, err)
-	require.True(t, ste.Collect(func() bool { return len(got) == 1 }), "the Future is garbage, nobody was told")
+	require.True(t, testkit.Collect(func() bool { return len(got) == 1 }), "the Future is garbage, nobody was told")
 	require.Contains(t, (<-got).Error(), "unclaimed")
 
 	taken, err := ste.Async(th, boom)
@@ -49,7 +50,7 @@ func TestT8WaitWhoseContextFails(t *testing.T) {
 			goOn := make(chan struct{})
 			fu, err := ste.Async(th, func() (int, error) { <-goOn; panic("unheard") })
 			require.NoError(t, err)
-			within(t, func() { fu.Wait(oddErr{context.Background(), fail}) })
+			testkit.Within(t, func() { fu.Wait(oddErr{context.Background(), fail}) })
 			close(goOn)
 			<-fu.Done()
 			require.NoError(t, th.Close())
@@ -74,7 +75,7 @@ func (c oddErr) Err() error { c.fail(); return nil }
 // the waiter gets to run.
 func TestT8WaiterOfAClosingThread(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	for range max(rounds(100), 50) {
+	for range max(testkit.Rounds(100), 50) {
 		told := make(chan error, 1)
 		th, err := ste.New(ste.WithErrorHandler(func(err error) { told <- err }))
 		require.NoError(t, err)
@@ -120,7 +121,7 @@ func TestT8LateWait(t *testing.T) {
 	require.NoError(t, err)
 	<-fu.Done()
 	fu = nil
-	require.True(t, ste.Collect(func() bool { return len(told) == 1 }))
+	require.True(t, testkit.Collect(func() bool { return len(told) == 1 }))
 	require.NoError(t, th.Submit(func() {}))
 	require.Zero(t, ste.Unclaimed(th))
 }
@@ -138,7 +139,7 @@ func TestT8WaitThatGaveUp(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	close(hang)
 	require.NoError(t, th.Close())
-	require.ErrorContains(t, heard(t, told), "unheard")
+	require.ErrorContains(t, testkit.Await(t, told), "unheard")
 	runtime.KeepAlive(fu)
 }
 
@@ -156,7 +157,7 @@ func TestT7FutureForgetsItsClosure(t *testing.T) {
 	_, err := fu.Wait(context.Background())
 	require.NoError(t, err)
 	require.NoError(t, th.Submit(func() {})) // the Thread has done with it
-	require.True(t, ste.Collect(func() bool { return isClosed(freed) }))
+	require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(freed) }))
 	runtime.KeepAlive(fu)
 }
 
@@ -174,7 +175,7 @@ func TestT5FutureIsPrinted(t *testing.T) {
 		defer close(stop)
 		th.Submit(func() {})
 	}()
-	for !isClosed(stop) {
+	for !testkit.IsClosed(stop) {
 		for _, fu := range fus {
 			require.NotContains(t, fmt.Sprintf("%+v %#v", fu, fu), "no address")
 			reflect.DeepEqual(fu, fus[0])

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -220,7 +221,7 @@ func TestReference(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
 	n := 0
-	for range rounds(20) {
+	for range testkit.Rounds(20) {
 		data := make([]byte, 3+r.IntN(150))
 		for i := range data {
 			data[i] = byte(r.Uint32())

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
-	"github.com/ste-go/ste/internal/child"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -29,7 +29,7 @@ func TestT9CallersExit(t *testing.T) {
 		"Wait":          wait,
 		"Wait again":    wait,
 	} {
-		returned, v := within(t, call)
+		returned, v := testkit.Within(t, call)
 		require.False(t, returned, name)
 		require.Nil(t, v, name)
 	}
@@ -41,7 +41,7 @@ func TestT9CallersExit(t *testing.T) {
 func TestT9ManyGoexits(t *testing.T) {
 	handled := 0
 	th := start(t, ste.WithErrorHandler(func(error) { handled++ }))
-	tid := tidOf(t, th)
+	tid := testkit.OSThreadOf(t, th)
 	before := memory()
 	const n = 100_000
 	var alive atomic.Int32
@@ -58,8 +58,8 @@ func TestT9ManyGoexits(t *testing.T) {
 			require.NoError(t, th.Submit(func() {}))
 		}
 	}
-	require.Equal(t, tid, tidOf(t, th))
-	require.True(t, ste.Collect(func() bool { return alive.Load() == 0 }), "variables of %d Goexited tasks retained", alive.Load())
+	require.Equal(t, tid, testkit.OSThreadOf(t, th))
+	require.True(t, testkit.Collect(func() bool { return alive.Load() == 0 }), "variables of %d Goexited tasks retained", alive.Load())
 	after := memory()
 	require.Less(t, after.StackInuse, before.StackInuse+1<<20)
 	require.Less(t, after.HeapAlloc, before.HeapAlloc+1<<20)
@@ -68,7 +68,7 @@ func TestT9ManyGoexits(t *testing.T) {
 	require.NoError(t, th.Post(func() { panic("handled") }))
 	require.NoError(t, th.Submit(func() {}))
 	require.Equal(t, 1, handled)
-	require.Equal(t, tid, tidOf(t, th))
+	require.Equal(t, tid, testkit.OSThreadOf(t, th))
 	require.NoError(t, th.Close())
 }
 
@@ -83,7 +83,7 @@ func memory() (m runtime.MemStats) {
 // teardowns listed before it have run.
 func TestT9Init(t *testing.T) {
 	var ran []string
-	returned, v := within(t, func() {
+	returned, v := testkit.Within(t, func() {
 		ste.New(
 			ste.WithTeardown(func() error { ran = append(ran, "before"); return nil }),
 			ste.WithInit(func() error { runtime.Goexit(); return nil }),
@@ -109,8 +109,8 @@ func TestT9Handler(t *testing.T) {
 // T9: require.FailNow inside a Submit fails exactly the test that called it. The
 // child runs the three tests below as real tests.
 func TestT9FailNow(t *testing.T) {
-	cmd := child.Command(t, "tests", []string{"-test.run=^TestChildFailNow", "-test.v"})
-	out, code := output(t, cmd)
+	cmd := testkit.Command(t, "tests", []string{"-test.run=^TestChildFailNow", "-test.v"})
+	out, code := testkit.Output(t, cmd)
 	require.Equal(t, 1, code, out)
 	require.Contains(t, out, "--- PASS: TestChildFailNowBefore")
 	require.Contains(t, out, "--- FAIL: TestChildFailNowInside")
@@ -207,7 +207,7 @@ func TestT7NothingKept(t *testing.T) {
 			b := new(big)
 			touch(b)
 			th.Post(func() { touch(b) })
-			th.Shutdown(ended())
+			th.Shutdown(testkit.Ended())
 			close(end)
 		},
 	} {
@@ -220,7 +220,7 @@ func TestT7NothingKept(t *testing.T) {
 				}
 			})
 			require.EqualValues(t, 1, made.Load())
-			require.True(t, ste.Collect(func() bool { return gone.Load() == 1 }), "retained")
+			require.True(t, testkit.Collect(func() bool { return gone.Load() == 1 }), "retained")
 			if name == "cancelled behind a task that hangs" {
 				close(hang)
 			}
@@ -242,7 +242,7 @@ func TestT7CancelledAreUnlinked(t *testing.T) {
 			fs[i] = func() { assert.Error(t, th.SubmitContext(ctx, func() {})) }
 		}
 		fs[0] = cancel
-		together(t, fs...)
+		testkit.Together(t, fs...)
 	}
 	require.Less(t, memory().HeapAlloc, before.HeapAlloc+1<<18)
 	close(hang)
@@ -260,7 +260,7 @@ func TestT7BurstIsReleased(t *testing.T) {
 	require.Greater(t, memory().HeapAlloc, before.HeapAlloc+1<<22)
 	close(hang)
 	require.NoError(t, th.Submit(func() {}))
-	require.True(t, ste.Collect(func() bool {
+	require.True(t, testkit.Collect(func() bool {
 		return memory().HeapAlloc < before.HeapAlloc+1<<18
 	}), "the burst's memory stays")
 }

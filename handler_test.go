@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -53,13 +54,13 @@ var unheard = map[string]func(t *testing.T, opts ...ste.Option){
 		done := func() <-chan struct{} {
 			th, err := ste.New(append(opts, ste.WithTeardown(func() error { return errOfClosing }))...)
 			require.NoError(t, err)
-			watch(th)
+			testkit.Watch(th)
 			return th.Done()
 		}()
-		require.True(t, ste.Collect(func() bool { return isClosed(done) }))
+		require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(done) }))
 	},
 	"teardown after an init that exits": func(t *testing.T, opts ...ste.Option) {
-		within(t, func() {
+		testkit.Within(t, func() {
 			_, err := ste.New(append(opts,
 				ste.WithTeardown(func() error { return errOfClosing }),
 				ste.WithInit(func() error { runtime.Goexit(); return nil }))...)
@@ -67,7 +68,7 @@ var unheard = map[string]func(t *testing.T, opts ...ste.Option){
 		})
 	},
 	"teardown after a body that panics": func(t *testing.T, opts ...ste.Option) {
-		_, v := within(t, func() {
+		_, v := testkit.Within(t, func() {
 			_ = ste.Attach(func(*ste.Thread) error { panic("body") }, append(opts, ste.WithTeardown(func() error { return errOfClosing }))...)
 		})
 		require.Equal(t, "body", v)
@@ -80,7 +81,7 @@ func TestErrorsNobodyWaitsFor(t *testing.T) {
 		logged := make(records, 10)
 		logTo(t, logged)
 		fail(t, ste.WithName("lonely"))
-		record := heard(t, (chan slog.Record)(logged))
+		record := testkit.Await(t, (chan slog.Record)(logged))
 		require.Equal(t, slog.LevelError, record.Level)
 		require.Equal(t, "ste: error of a Thread that nobody waits for", record.Message)
 		attrs := map[string]string{}
@@ -91,7 +92,7 @@ func TestErrorsNobodyWaitsFor(t *testing.T) {
 
 		told := make(chan error, 10)
 		fail(t, ste.WithErrorHandler(func(err error) { told <- err }))
-		require.ErrorIs(t, heard(t, told), errOfClosing, name)
+		require.ErrorIs(t, testkit.Await(t, told), errOfClosing, name)
 		require.Empty(t, logged, name)
 		require.Empty(t, told, name)
 	}
@@ -118,7 +119,7 @@ func TestHandlerThatPanicsOverABound(t *testing.T) {
 	if runtime.GOARCH == "wasm" {
 		t.Skip("no processes")
 	}
-	out, code := runChild(t, "panic in the handler for a Bound")
+	out, code := testkit.RunChild(t, "panic in the handler for a Bound")
 	require.Equal(t, 2, code, out)
 	require.Contains(t, out, "panic: ste: the error handler of Thread")
 	require.Contains(t, out, "fire in the engine room")
@@ -126,12 +127,12 @@ func TestHandlerThatPanicsOverABound(t *testing.T) {
 }
 
 func init() {
-	children["panic in the handler for a Bound"] = func() {
+	testkit.Children["panic in the handler for a Bound"] = func() {
 		th, err := ste.New(ste.WithErrorHandler(func(error) { boomFrame("fire in the engine room") }))
-		orDie(err)
+		testkit.OrDie(err)
 		b, err := ste.Bind(th, func() (int, error) { return 1, nil }, func(int) error { return errOfClosing })
-		orDie(err)
-		orDie(b.Do(func(int) error { return b.Close() }))
+		testkit.OrDie(err)
+		testkit.OrDie(b.Do(func(int) error { return b.Close() }))
 		fmt.Println("survived")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 )
 
 // exportedCalls lists the package's exported functions and methods.
@@ -67,7 +68,7 @@ var threadCalls = []struct {
 	{"Thread.AfterFunc", func(th *ste.Thread) []any { return all(th.AfterFunc(time.Hour, func() {})) }},
 	{"Thread.Every", func(th *ste.Thread) []any { return all(th.Every(time.Hour, func(ste.Tick) {})) }},
 	{"Thread.RunPending", func(th *ste.Thread) []any { return all(th.RunPending()) }},
-	{"Thread.Run", func(th *ste.Thread) []any { return all(th.Run(ended())) }},
+	{"Thread.Run", func(th *ste.Thread) []any { return all(th.Run(testkit.Ended())) }},
 	{"Thread.OnThread", func(th *ste.Thread) []any { return all(th.OnThread()) }},
 	{"Thread.Tag", func(th *ste.Thread) []any { return all(th.Tag()) }},
 	{"Thread.Done", func(th *ste.Thread) []any { return all(th.Done()) }},
@@ -100,7 +101,7 @@ func threadRows() (rows []inputRow) {
 	rows = append(rows,
 		inputRow{call: "Thread.Close", with: "twice", f: func(e *inputs) []any { return all(e.a.Close(), e.a.Close()) }},
 		inputRow{call: "Thread.Shutdown", with: "twice, the second time with an ended context", f: func(e *inputs) []any {
-			return all(e.a.Shutdown(context.Background()), e.a.Shutdown(ended()))
+			return all(e.a.Shutdown(context.Background()), e.a.Shutdown(testkit.Ended()))
 		}},
 		inputRow{call: "Thread.Post", with: "a queue that is full", f: func(e *inputs) []any { return full(func(th *ste.Thread) any { return th.Post(func() {}) }) }},
 		inputRow{call: "Async", with: "a queue that is full", f: func(e *inputs) []any {
@@ -116,7 +117,7 @@ func full(f func(*ste.Thread) any) []any {
 	if err != nil {
 		return all(err)
 	}
-	watch(th)
+	testkit.Watch(th)
 	leave, began := make(chan struct{}), make(chan struct{})
 	th.Post(func() { close(began); <-leave })
 	<-began
@@ -136,7 +137,7 @@ func nilFuncRows() (rows []inputRow) {
 	bg := context.Background()
 	add("Thread.Submit", "nil func", func(e *inputs) []any { return all(e.a.Submit(nil)) })
 	add("Thread.SubmitContext", "nil func", func(e *inputs) []any { return all(e.a.SubmitContext(bg, nil)) })
-	add("Thread.SubmitContext", "nil func and an ended context", func(e *inputs) []any { return all(e.a.SubmitContext(ended(), nil)) })
+	add("Thread.SubmitContext", "nil func and an ended context", func(e *inputs) []any { return all(e.a.SubmitContext(testkit.Ended(), nil)) })
 	add("Thread.Post", "nil func", func(e *inputs) []any { return all(e.a.Post(nil)) })
 	add("Call", "nil func", func(e *inputs) []any { return all(ste.Call[int](e.a, nil)) })
 	add("Async", "nil func", func(e *inputs) []any { return all(ste.Async[int](e.a, nil)) })
@@ -165,7 +166,7 @@ func optionRows() (rows []inputRow) {
 	made := func(opts ...ste.Option) []any {
 		th, err := ste.New(opts...)
 		if err == nil {
-			watch(th)
+			testkit.Watch(th)
 			defer th.Close()
 		}
 		return all(th, err)

@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 )
 
 // tagRows are Tags and Tagged values: zero, foreign, ended, off every Thread.
@@ -79,11 +80,11 @@ func valueRows() (rows []inputRow) {
 	add("Future.Done", "nil Future", off, func(*inputs) []any { return all((*ste.Future[int])(nil).Done()) })
 	add("Future.Done", "zero Future", off, func(*inputs) []any { return all(new(ste.Future[int]).Done()) })
 	add("Future.Wait", "a task that was dropped", off, func(e *inputs) []any {
-		e.busy.Shutdown(ended())
+		e.busy.Shutdown(testkit.Ended())
 		return all(e.never.Wait(bg))
 	})
 	add("Future.Done", "a task that was dropped", off, func(e *inputs) []any {
-		e.busy.Shutdown(ended())
+		e.busy.Shutdown(testkit.Ended())
 		return all(e.never.Done())
 	})
 
@@ -153,7 +154,7 @@ func valueRows() (rows []inputRow) {
 			if err != nil {
 				return all(err)
 			}
-			watch(th)
+			testkit.Watch(th)
 			return all(th.Close())
 		})
 	}

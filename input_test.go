@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -71,7 +72,7 @@ func newInputs(t *testing.T, e inputs) *inputs {
 	require.NoError(t, err)
 	e.ready, err = ste.Async(e.a, func() (int, error) { return 1, nil })
 	require.NoError(t, err)
-	await(t, e.ready.Done())
+	testkit.Await(t, e.ready.Done())
 	began := make(chan struct{})
 	require.NoError(t, e.busy.Post(func() { e.local.Get(); close(began); <-e.leave }))
 	<-began
@@ -111,7 +112,7 @@ func (r inputRow) ask(t *testing.T, e *inputs) (a answer) {
 			th, err := ste.New(ste.WithName("a"), ste.WithTeardown(func() error { call(); return nil }))
 			if err == nil {
 				e.a = th
-				watch(th)
+				testkit.Watch(th)
 				th.Close()
 			}
 		}
@@ -125,7 +126,7 @@ func (r inputRow) ask(t *testing.T, e *inputs) (a answer) {
 		close(e.leave)
 		go e.a.Close()
 	}
-	await(t, done)
+	testkit.Await(t, done)
 	if r.release {
 		a.text = "waits, then " + a.text
 	} else {
@@ -193,7 +194,7 @@ func inputText(v any) string {
 	case ste.Tag:
 		return plainText(v.String())
 	case <-chan struct{}:
-		if isClosed(v) {
+		if testkit.IsClosed(v) {
 			return "a closed channel"
 		}
 		return "an open channel"

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 )
 
 // A rudeContext breaks the rules of context.Context.
@@ -50,7 +51,7 @@ func inputContexts() []struct {
 		ctx  context.Context
 	}{
 		{"nil context", nil},
-		{"ended", ended()},
+		{"ended", testkit.Ended()},
 		{"ended with a cause", because},
 		{"past", past},
 		{"Done closed, Err nil", rude(func(c *rudeContext) {})},

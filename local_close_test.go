@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -61,7 +62,7 @@ func TestT13ReleasesLocals(t *testing.T) {
 		return nil
 	}))
 	require.NoError(t, err)
-	watch(th)
+	testkit.Watch(th)
 	require.NoError(t, th.Submit(func() {
 		for i := range 5 {
 			l := made(fmt.Sprint(i))
@@ -113,7 +114,7 @@ func TestLocalClose(t *testing.T) {
 			case "one of the Threads":
 				require.NoError(t, ths[1].Submit(closing))
 			case "many at once":
-				together(t, closing, closing, closing, func() { ths[0].Submit(func() { l.Close() }) })
+				testkit.Together(t, closing, closing, closing, func() { ths[0].Submit(func() { l.Close() }) })
 			}
 			closing()
 			for _, th := range ths {
@@ -256,7 +257,7 @@ func TestT16Locals(t *testing.T) {
 // Values may end in any order: the rest is still found, by Each and by Close.
 func TestLocalEndsInAnyOrder(t *testing.T) {
 	const n = 4
-	for round := range max(rounds(100), 60) {
+	for round := range max(testkit.Rounds(100), 60) {
 		var closed atomic.Int32 // Close closes on all Threads at a time
 		l := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { closed.Add(1); return nil })
 		ths := startN(t, n)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -48,9 +49,9 @@ func TestLocalEach(t *testing.T) {
 		return nil
 	}))
 	require.Len(t, seen, 2)
-	require.ErrorIs(t, l.Each(ended(), add), context.Canceled)
+	require.ErrorIs(t, l.Each(testkit.Ended(), add), context.Canceled)
 	require.Equal(t, "boom", panicOf(t, func() { l.Each(context.Background(), func(ste.Tag, *int) error { panic("boom") }) }).Value)
-	returned, _ := within(t, func() {
+	returned, _ := testkit.Within(t, func() {
 		l.Each(context.Background(), func(ste.Tag, *int) error { runtime.Goexit(); return nil })
 	})
 	require.False(t, returned)
@@ -113,7 +114,7 @@ func TestLocalTake(t *testing.T) {
 	l := ste.NewLocal(func() (int, error) { n++; return n, nil }, func(*int) error { closed++; return nil })
 	th, err := ste.New()
 	require.NoError(t, err)
-	watch(th)
+	testkit.Watch(th)
 	require.NoError(t, th.Submit(func() {
 		_, ok := l.Take()
 		require.False(t, ok)

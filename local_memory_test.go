@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -87,25 +88,25 @@ func TestT7LocalSlots(t *testing.T) {
 	if runtime.GOARCH == "wasm" {
 		t.Skip("no processes")
 	}
-	out, code := runChild(t, "slots of Locals")
+	out, code := testkit.RunChild(t, "slots of Locals")
 	require.Zero(t, code, out)
 	require.Equal(t, "given back, each once\n", out)
 }
 
 func init() {
-	children["slots of Locals"] = func() {
+	testkit.Children["slots of Locals"] = func() {
 		check := func(ok bool, what string) {
 			if !ok {
 				panic(what)
 			}
 		}
 		th, err := ste.New()
-		orDie(err)
+		testkit.OrDie(err)
 		first := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
 		slot := ste.Slot(first)
 		for range 3 {
-			orDie(first.Close())
-			orDie(first.Close())
+			testkit.OrDie(first.Close())
+			testkit.OrDie(first.Close())
 			var locals []*ste.Local[int]
 			opened := 0
 			for i := range 3 {
@@ -115,22 +116,22 @@ func init() {
 			check(ste.Slot(locals[1]) != slot, "given back twice")
 			for range 2 {
 				for i, l := range locals {
-					orDie(th.Submit(func() { check(*l.Get() == i, "the value of another Local") }))
+					testkit.OrDie(th.Submit(func() { check(*l.Get() == i, "the value of another Local") }))
 				}
 			}
 			check(opened == 3, "not opened once")
-			orDie(locals[1].Close())
-			orDie(locals[2].Close())
+			testkit.OrDie(locals[1].Close())
+			testkit.OrDie(locals[2].Close())
 			first = locals[0] // this time it has a value
 		}
-		orDie(first.Close())
+		testkit.OrDie(first.Close())
 		func() { ste.NewLocal(func() (int, error) { return 1, nil }, nil) }() // forgotten, without a value
-		check(ste.Collect(func() bool {
+		check(testkit.Collect(func() bool {
 			l := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
 			defer l.Close()
 			return ste.Slot(l) == slot
 		}), "that of a forgotten one is not given back")
-		orDie(th.Close())
+		testkit.OrDie(th.Close())
 		fmt.Println("given back, each once")
 	}
 }
@@ -162,7 +163,7 @@ func TestT14LocalKeepsNoThread(t *testing.T) {
 	done := func() <-chan struct{} {
 		th, err := ste.New()
 		require.NoError(t, err)
-		watch(th)
+		testkit.Watch(th)
 		require.NoError(t, th.Submit(func() { l.Get() }))
 		tag = th.Tag()
 		return th.Done()

@@ -14,19 +14,20 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // Two Threads that close two Locals at each other, Threads that end, takes, visits: no hang, each closed once.
 func TestLocalStorm(t *testing.T) {
-	for range rounds(25) {
+	for range testkit.Rounds(25) {
 		func() {
 			over := make(chan struct{})
 			go func() {
 				select {
 				case <-over:
-				case <-time.After(*patienceFlag):
+				case <-time.After(testkit.Patience()):
 					buf := make([]byte, 1<<20)
 					fmt.Printf("%s\n", buf[:runtime.Stack(buf, true)])
 					panic("hang")
@@ -134,7 +135,7 @@ func TestLocalStorm(t *testing.T) {
 					}
 				})
 			}
-			together(t, fs...)
+			testkit.Together(t, fs...)
 			for _, l := range ls {
 				l.Close()
 			}

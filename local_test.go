@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -27,7 +28,7 @@ func TestLocal(t *testing.T) {
 	for i := range ths {
 		th, err := ste.New()
 		require.NoError(t, err)
-		watch(th)
+		testkit.Watch(th)
 		ths[i] = th
 	}
 	require.Zero(t, opened.Load())
@@ -40,7 +41,7 @@ func TestLocal(t *testing.T) {
 				require.NoError(t, err)
 				require.Same(t, v, w)
 			}))
-			within(t, func() { th.Submit(runtime.Goexit) }) // another goroutine, the same Thread
+			testkit.Within(t, func() { th.Submit(runtime.Goexit) }) // another goroutine, the same Thread
 		}
 	}
 	require.EqualValues(t, 5, opened.Load())
@@ -118,7 +119,7 @@ func TestLocalOpen(t *testing.T) {
 		require.Same(t, oh, err)
 		require.PanicsWithValue(t, "oh", func() { l.TryGet() })
 	}))
-	returned, panicked := within(t, func() { th.Submit(func() { l.TryGet() }) })
+	returned, panicked := testkit.Within(t, func() { th.Submit(func() { l.TryGet() }) })
 	require.False(t, returned)
 	require.Nil(t, panicked)
 	require.NoError(t, th.Submit(func() {
@@ -138,7 +139,7 @@ func TestLocalOpen(t *testing.T) {
 // All at once: Threads that come and go, Each, Close, Take. Each value is closed
 // exactly once, or taken, and nobody is left waiting.
 func TestLocalRaces(t *testing.T) {
-	for range rounds(100) {
+	for range testkit.Rounds(100) {
 		var opened, ended atomic.Int64
 		l := ste.NewLocal(func() (*atomic.Int64, error) { opened.Add(1); return new(atomic.Int64), nil }, func(n **atomic.Int64) error {
 			if (*n).Add(1) != 1 {
@@ -173,7 +174,7 @@ func TestLocalRaces(t *testing.T) {
 				})
 			}, func() { assert.NoError(t, th.Close()) })
 		}
-		together(t, fs...)
+		testkit.Together(t, fs...)
 		for _, th := range ths {
 			require.NoError(t, th.Close())
 		}

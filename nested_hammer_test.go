@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -21,7 +22,7 @@ import (
 func TestNestedHammer(t *testing.T) {
 	seed := rand.Uint64()
 	t.Log("seed", seed)
-	for range rounds(40) {
+	for range testkit.Rounds(40) {
 		nestedRound(t, seed)
 		seed++
 	}
@@ -254,11 +255,11 @@ func nestedRound(t *testing.T, seed uint64) {
 			th.Shutdown(ctx)
 		}
 	})
-	together(t, fs...)
+	testkit.Together(t, fs...)
 	defer cancel()
-	await(t, th.Done())
+	testkit.Await(t, th.Done())
 	ended.Store(true)
-	await(t, attachOver)
+	testkit.Await(t, attachOver)
 	if downs != 1 {
 		t.Error(seed, "teardowns", downs)
 	}

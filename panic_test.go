@@ -10,13 +10,14 @@ import (
 	"testing"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
 // panicOf returns the *PanicError that f panics with.
 func panicOf(t testing.TB, f func()) *ste.PanicError {
 	t.Helper()
-	returned, v := within(t, f)
+	returned, v := testkit.Within(t, f)
 	require.False(t, returned)
 	require.IsType(t, &ste.PanicError{}, v)
 	return v.(*ste.PanicError)
@@ -121,7 +122,7 @@ func TestT8PanicNil(t *testing.T) {
 	th := start(t, ste.WithErrorHandler(func(err error) { told <- err }))
 	isNil(panicOf(t, func() { th.Submit(func() { panic(nil) }) }))
 	require.NoError(t, th.Post(func() { panic(nil) }))
-	isNil(heard(t, told))
+	isNil(testkit.Await(t, told))
 	fu, err := ste.Async(th, func() (int, error) { panic(nil) })
 	require.NoError(t, err)
 	isNil(panicOf(t, func() { fu.Wait(context.Background()) }))
@@ -174,7 +175,7 @@ func TestT8Handler(t *testing.T) {
 func TestT8CrashWithoutHandler(t *testing.T) {
 	for _, name := range []string{"posted panic", "posted panic after Goexits", "unclaimed panic at Close", "unclaimed panic collected", "panic in the handler"} {
 		t.Run(name, func(t *testing.T) {
-			out, code := runChild(t, name)
+			out, code := testkit.RunChild(t, name)
 			require.Equal(t, 2, code, out)
 			require.Contains(t, out, "panic: ste: ")
 			require.Contains(t, out, "fire in the engine room")
@@ -193,12 +194,12 @@ func init() {
 		}
 		fmt.Println("survived")
 	}
-	children["posted panic"] = func() {
+	testkit.Children["posted panic"] = func() {
 		th, _ := ste.New()
 		th.Post(boom)
 		linger(th)
 	}
-	children["posted panic after Goexits"] = func() {
+	testkit.Children["posted panic after Goexits"] = func() {
 		th, _ := ste.New()
 		for range 5000 {
 			th.Post(runtime.Goexit)
@@ -206,19 +207,19 @@ func init() {
 		th.Post(boom)
 		linger(th)
 	}
-	children["unclaimed panic at Close"] = func() {
+	testkit.Children["unclaimed panic at Close"] = func() {
 		th, _ := ste.New()
 		fu, _ := ste.Async(th, func() (int, error) { boom(); return 0, nil })
 		th.Close()
 		runtime.KeepAlive(fu)
 		fmt.Println("survived")
 	}
-	children["unclaimed panic collected"] = func() {
+	testkit.Children["unclaimed panic collected"] = func() {
 		th, _ := ste.New()
 		ste.Async(th, func() (int, error) { boom(); return 0, nil })
 		linger(th)
 	}
-	children["panic in the handler"] = func() {
+	testkit.Children["panic in the handler"] = func() {
 		th, _ := ste.New(ste.WithErrorHandler(func(error) { boom() }))
 		th.Post(func() { panic("first") })
 		linger(th)
@@ -295,7 +296,7 @@ func TestT8NilAndZero(t *testing.T) {
 		"zero Future.Wait":        func() { zeroFuture.Wait(ctx) },
 		"zero Future.Done":        func() { zeroFuture.Done() },
 	} {
-		returned, v := within(t, call)
+		returned, v := testkit.Within(t, call)
 		require.False(t, returned, name)
 		require.IsType(t, "", v, name)
 		require.Regexp(t, "^ste: ", v, name)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -50,7 +51,7 @@ func inTask(t *testing.T, f func(t *testing.T, th *ste.Thread)) {
 				if name != "Submit" {
 					close(later)
 				}
-				await(t, done)
+				testkit.Await(t, done)
 			}
 		})
 	}
@@ -143,7 +144,7 @@ func TestRunPendingEndsBadly(t *testing.T) {
 				case 0:
 					require.Equal(t, "oh", panicOf(t, func() { th.Submit(func() { boomFrame("oh") }) }).Value)
 				case 1:
-					returned, _ := within(t, func() { th.Submit(runtime.Goexit) })
+					returned, _ := testkit.Within(t, func() { th.Submit(runtime.Goexit) })
 					require.False(t, returned)
 				case 2:
 					require.NoError(t, th.Post(func() {
@@ -153,7 +154,7 @@ func TestRunPendingEndsBadly(t *testing.T) {
 					}))
 				}
 			})
-			for !isClosed(pumped) {
+			for !testkit.IsClosed(pumped) {
 				th.RunPending()
 				runtime.Gosched()
 			}
@@ -166,7 +167,7 @@ func TestRunPendingEndsBadly(t *testing.T) {
 
 // T3: a task from a batch of posts lets the rest of its own batch in, and more.
 func TestRunPendingInsideABatch(t *testing.T) {
-	for round := range max(rounds(100), 20) {
+	for round := range max(testkit.Rounds(100), 20) {
 		th := start(t)
 		hold := make(chan struct{})
 		require.NoError(t, th.Post(func() { <-hold }))
@@ -261,7 +262,7 @@ func TestRunPendingInATick(t *testing.T) {
 
 // A Shutdown whose time is over ends a RunPending too.
 func TestRunPendingDuringShutdown(t *testing.T) {
-	for range rounds(100) {
+	for range testkit.Rounds(100) {
 		th, err := ste.New()
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -274,8 +275,8 @@ func TestRunPendingDuringShutdown(t *testing.T) {
 		for range 40 {
 			require.NoError(t, th.Post(func() { ran++ }))
 		}
-		together(t, cancel, func() { th.Shutdown(ctx) })
-		await(t, th.Done())
+		testkit.Together(t, cancel, func() { th.Shutdown(ctx) })
+		testkit.Await(t, th.Done())
 		require.LessOrEqual(t, ran, 40)
 	}
 }
@@ -299,27 +300,27 @@ func TestRunPendingInATickBeginsWithTimers(t *testing.T) {
 
 // T1: after a RunPending the Thread looks after its lock count again.
 func TestT1StrayLocksAfterRunPending(t *testing.T) {
-	out, code := runChild(t, "stray locks after RunPending")
+	out, code := testkit.RunChild(t, "stray locks after RunPending")
 	require.Zero(t, code, out)
 	require.Contains(t, out, "survived")
 }
 
 func init() {
-	children["stray locks after RunPending"] = func() {
+	testkit.Children["stray locks after RunPending"] = func() {
 		for _, stray := range []func(){func() { strayLocks(2) }, func() { strayUnlocks(2) }} {
 			th, err := ste.New()
-			orDie(err)
+			testkit.OrDie(err)
 			tids := map[uint64]bool{}
-			orDie(th.Submit(func() {
-				orDie(th.Post(func() {}))
+			testkit.OrDie(th.Submit(func() {
+				testkit.OrDie(th.Post(func() {}))
 				if th.RunPending() != 1 {
 					os.Exit(1)
 				}
 			}))
 			for range 20 * ste.LockDepth {
-				orDie(th.Submit(func() { tids[osthread.ID()] = true; stray() }))
+				testkit.OrDie(th.Submit(func() { tids[osthread.ID()] = true; stray() }))
 			}
-			orDie(th.Close())
+			testkit.OrDie(th.Close())
 			if len(tids) != 1 {
 				fmt.Println("failed: moved")
 				os.Exit(1)

@@ -19,7 +19,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -33,13 +33,13 @@ func goCommand(t *testing.T, args ...string) (string, error) {
 }
 
 // Library code imports the standard library, golang.org/x/sys and itself, and
-// nothing that weighs on its users. internal/child is for tests only.
+// nothing that weighs on its users. internal/testkit is for tests only.
 func TestPolicyImports(t *testing.T) {
 	allowed := regexp.MustCompile(`^([^./]+(/|$)|golang\.org/x/sys/|github\.com/ste-go/ste(/internal/|$))`)
 	heavy := regexp.MustCompile(`^(net|testing|os/exec|encoding/json|go)(/|$)`)
 	files := 0
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if d.IsDir() && slices.Contains([]string{"benchmarks", "examples", "histories", ".git", "testdata", "child"}, d.Name()) {
+		if d.IsDir() && slices.Contains([]string{"benchmarks", "examples", "histories", ".git", "testdata", "testkit"}, d.Name()) {
 			return filepath.SkipDir
 		}
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -276,7 +276,7 @@ func promises() (numbers []string) {
 // go test -fuzz. (Inlined 64 times, the comparisons of UnlockOSThread once took
 // more stack there than relock, which must not be preempted, may have.)
 func TestPolicyLinksForFuzzing(t *testing.T) {
-	if testing.Short() || ste.RaceEnabled {
+	if testing.Short() || testkit.RaceEnabled {
 		t.Skip("compiles the tests, twice; with the race detector too, so one run is enough")
 	}
 	for _, race := range []string{"-race=false", "-race"} {

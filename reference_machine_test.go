@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 )
 
 // An ending is how a call or a task has ended.
@@ -223,7 +224,7 @@ func (r *real) rest() {
 	begun := time.Now()
 	for r.calls.Load() > 0 || r.holding == nil && !over(r.th) && (r.closing.Load() || r.queued.Load() > 0) {
 		runtime.Gosched()
-		if time.Since(begun) > *patienceFlag {
+		if time.Since(begun) > testkit.Patience() {
 			panic("somebody waits for ever")
 		}
 	}

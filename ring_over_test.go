@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -17,7 +18,7 @@ import (
 func TestT11NoFalseRing(t *testing.T) {
 	ths := startN(t, 2)
 	a, b := ths[0], ths[1]
-	for range rounds(5) {
+	for range testkit.Rounds(5) {
 		var back error
 		require.NoError(t, a.Submit(func() {
 			// B's next task is queued before A's own wait begins.
@@ -37,7 +38,7 @@ func TestT11NoFalseRing(t *testing.T) {
 func TestT11NoFalseRingByFuture(t *testing.T) {
 	ths := startN(t, 2)
 	a, b := ths[0], ths[1]
-	for range rounds(2) {
+	for range testkit.Rounds(2) {
 		var wait, back error
 		require.NoError(t, a.Submit(func() {
 			f, err := ste.Async(b, func() (int, error) { return 0, nil })
@@ -53,12 +54,12 @@ func TestT11NoFalseRingByFuture(t *testing.T) {
 
 // T11: a cancelled or dropped wait is over, too.
 func TestT11NoFalseRingAfterCancel(t *testing.T) {
-	for range rounds(50) {
+	for range testkit.Rounds(50) {
 		ths := startN(t, 2)
 		a, b := ths[0], ths[1]
 		ctx, cancel := context.WithCancel(context.Background())
 		started, gaveUp := make(chan struct{}), make(chan struct{})
-		together(t,
+		testkit.Together(t,
 			func() {
 				b.Submit(func() {
 					close(started)
@@ -102,16 +103,16 @@ func TestT11EndedContextIsNoRing(t *testing.T) {
 	require.NoError(t, a.Submit(func() {
 		fu, err := ste.Async(a, func() (int, error) { return 1, nil })
 		require.NoError(t, err)
-		_, err = fu.Wait(ended())
+		_, err = fu.Wait(testkit.Ended())
 		require.Equal(t, context.Canceled, err)
 	}))
 	require.NoError(t, b.Submit(func() {
 		for range 5 {
 			require.NoError(t, b.Post(func() { t.Error("dropped, but ran") }))
 		}
-		require.NoError(t, a.Submit(func() { require.ErrorIs(t, b.Shutdown(ended()), context.Canceled) }))
+		require.NoError(t, a.Submit(func() { require.ErrorIs(t, b.Shutdown(testkit.Ended()), context.Canceled) }))
 	}))
-	await(t, b.Done())
+	testkit.Await(t, b.Done())
 }
 
 // T7: a wait that is over is forgotten, with what it waited for, however it ended.
@@ -186,7 +187,7 @@ func TestT7WaitsAreForgotten(t *testing.T) {
 			require.False(t, ste.Waits(ste.Current()), name)
 		}))
 		if made != nil {
-			watch(made)
+			testkit.Watch(made)
 			require.NoError(t, made.Close())
 		}
 	}
@@ -196,7 +197,7 @@ func TestT7WaitsAreForgotten(t *testing.T) {
 // does next may turn to it.
 func TestT11NewIsOverAfterTheInits(t *testing.T) {
 	a := start(t)
-	for range rounds(200) {
+	for range testkit.Rounds(200) {
 		turned := make(chan error, 1)
 		var o *ste.Thread
 		require.NoError(t, a.Submit(func() {
@@ -206,7 +207,7 @@ func TestT11NewIsOverAfterTheInits(t *testing.T) {
 			}))
 			require.NoError(t, err)
 		}))
-		require.NoError(t, heard(t, turned))
+		require.NoError(t, testkit.Await(t, turned))
 		require.NoError(t, o.Close())
 	}
 }
@@ -214,13 +215,13 @@ func TestT11NewIsOverAfterTheInits(t *testing.T) {
 // T11: nor does who waits for the end of a Local's value, once that is closed.
 func TestT11LocalIsOverAfterItsClose(t *testing.T) {
 	a, o := start(t), start(t)
-	for range rounds(200) {
+	for range testkit.Rounds(200) {
 		turned := make(chan error, 1)
 		l := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error {
 			return o.Post(func() { turned <- a.Submit(func() {}) })
 		})
 		require.NoError(t, o.Submit(func() { l.Get() }))
 		require.NoError(t, a.Submit(func() { require.NoError(t, l.Close()) }))
-		require.NoError(t, heard(t, turned))
+		require.NoError(t, testkit.Await(t, turned))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -63,14 +64,14 @@ func TestT11Rings(t *testing.T) {
 						assert.NoError(t, visit(i+1))
 					})
 				}
-				returned, v := within(t, func() { assert.NoError(t, visit(0)) })
+				returned, v := testkit.Within(t, func() { assert.NoError(t, visit(0)) })
 				require.True(t, returned, v)
 				require.ErrorIs(t, got, ste.ErrDeadlock)
 				for _, th := range ths {
 					require.ErrorContains(t, got, th.Tag().String())
 				}
 				if name == "Close" || name == "Shutdown" {
-					await(t, ths[0].Done()) // the closing was started
+					testkit.Await(t, ths[0].Done()) // the closing was started
 				} else {
 					require.NoError(t, ths[0].Submit(func() {}))
 				}
@@ -83,19 +84,19 @@ func TestT11Rings(t *testing.T) {
 // gets the error, the other's f runs, over and over.
 func TestT11SameInstant(t *testing.T) {
 	ths := startN(t, 2)
-	for range rounds(5) {
-		b := newBarrier(2)
+	for range testkit.Rounds(5) {
+		b := testkit.NewBarrier(2)
 		var errs [2]error
 		var ran [2]bool
 		turn := func(i int) func() {
 			return func() {
 				ths[i].Submit(func() {
-					b.wait()
+					b.Wait()
 					errs[i] = ths[1-i].Submit(func() { ran[i] = true })
 				})
 			}
 		}
-		together(t, turn(0), turn(1))
+		testkit.Together(t, turn(0), turn(1))
 		lost := 0
 		if errs[1] != nil {
 			lost = 1
@@ -111,19 +112,19 @@ func TestT11SameInstant(t *testing.T) {
 func TestT11SameInstantFive(t *testing.T) {
 	const n = 5
 	ths := startN(t, n)
-	for range rounds(20) {
-		b := newBarrier(n)
+	for range testkit.Rounds(20) {
+		b := testkit.NewBarrier(n)
 		var errs [n]error
 		fs := make([]func(), n)
 		for i := range fs {
 			fs[i] = func() {
 				ths[i].Submit(func() {
-					b.wait()
+					b.Wait()
 					errs[i] = ths[(i+1)%n].Submit(func() {})
 				})
 			}
 		}
-		together(t, fs...)
+		testkit.Together(t, fs...)
 		deadlocks := 0
 		for _, err := range errs {
 			if errors.Is(err, ste.ErrDeadlock) {
@@ -148,7 +149,7 @@ func TestT11OwnFuture(t *testing.T) {
 		require.ErrorIs(t, err, ste.ErrDeadlock)
 	}))
 	require.NoError(t, th.Submit(func() {
-		v, err := fu.Wait(ended())
+		v, err := fu.Wait(testkit.Ended())
 		require.NoError(t, err)
 		require.Equal(t, 7, v)
 	}))
@@ -209,9 +210,9 @@ func TestT11RingFasterThanItsFirstCall(t *testing.T) {
 			}
 		}
 	}()
-	for range rounds(1) {
+	for range testkit.Rounds(1) {
 		var got, outer error
-		returned, v := within(t, func() {
+		returned, v := testkit.Within(t, func() {
 			a.Submit(func() {
 				outer = b.Submit(func() { got = a.Submit(func() {}) })
 			})
@@ -242,6 +243,6 @@ func TestT11ShutdownKeepsItsLimit(t *testing.T) {
 		}
 		require.NoError(t, ths[1].Submit(func() { require.ErrorIs(t, ths[0].Shutdown(ctx), ste.ErrDeadlock) }))
 	}))
-	await(t, ths[0].Done())
+	testkit.Await(t, ths[0].Done())
 	require.Less(t, ran, 50)
 }

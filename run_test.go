@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -47,7 +48,7 @@ func TestRun(t *testing.T) {
 		close(begun)
 		result <- th.Run(context.Background())
 	}))
-	await(t, begun)
+	testkit.Await(t, begun)
 	ran := 0
 	for range 100 {
 		require.NoError(t, th.Post(func() { ran++ }))
@@ -60,9 +61,9 @@ func TestRun(t *testing.T) {
 // Many enter and leave Run while others come and cancel: nobody is left behind.
 func TestRunRaces(t *testing.T) {
 	th := start(t)
-	for range rounds(20) {
+	for range testkit.Rounds(20) {
 		ctx, cancel := context.WithCancel(context.Background())
-		together(t,
+		testkit.Together(t,
 			func() { th.Submit(func() { assert.ErrorIs(t, th.Run(ctx), context.Canceled) }) },
 			func() { assert.NoError(t, th.Submit(func() {})) },
 			func() {
@@ -108,7 +109,7 @@ func TestRunClosedButNotDone(t *testing.T) {
 // Run in the middle of a batch of posts runs the rest of it one at a time: it returns
 // before the next when its ctx has ended, and each runs once, in order.
 func TestRunInsideABatch(t *testing.T) {
-	for range rounds(100) {
+	for range testkit.Rounds(100) {
 		th := start(t)
 		hold := make(chan struct{})
 		require.NoError(t, th.Post(func() { <-hold }))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -63,7 +64,7 @@ func TestG1Exact(t *testing.T) {
 		yes()
 		next()
 	}))
-	within(t, func() { a.Submit(runtime.Goexit) })
+	testkit.Within(t, func() { a.Submit(runtime.Goexit) })
 	require.NoError(t, a.Submit(yes))
 	no()
 	require.NoError(t, a.Close())
@@ -75,10 +76,10 @@ func TestG1Exact(t *testing.T) {
 // or memory passes for it. The runtime and the kernel hand all three out again
 // soon, so many later goroutines and Threads are asked.
 func TestG1Inheritance(t *testing.T) {
-	for range max(rounds(500), 20) {
+	for range max(testkit.Rounds(500), 20) {
 		th, err := ste.New()
 		require.NoError(t, err)
-		watch(th)
+		testkit.Watch(th)
 		var v *ste.Tagged[int]
 		require.NoError(t, th.Submit(func() { v = ste.NewTagged(1) }))
 		require.NoError(t, th.Close())
@@ -108,8 +109,8 @@ func TestG1Inheritance(t *testing.T) {
 // G1, T9: the goroutine that a Goexit ended passes for the Thread no more.
 func TestG1AfterGoexit(t *testing.T) {
 	th := start(t)
-	for range rounds(100) {
-		within(t, func() { th.Submit(runtime.Goexit) })
+	for range testkit.Rounds(100) {
+		testkit.Within(t, func() { th.Submit(runtime.Goexit) })
 		for range 8 {
 			done := make(chan struct{})
 			go func() {
@@ -190,7 +191,7 @@ func TestCurrentAmongMany(t *testing.T) {
 // The name shows as a pprof label in goroutine dumps, also after a Goexit.
 func TestNameInGoroutineProfile(t *testing.T) {
 	th := start(t, ste.WithName("labelled"))
-	within(t, func() { th.Submit(runtime.Goexit) })
+	testkit.Within(t, func() { th.Submit(runtime.Goexit) })
 	var dump strings.Builder
 	require.NoError(t, th.Submit(func() { goroutineProfile(&dump) }))
 	require.Contains(t, dump.String(), `"ste":"labelled"`)
@@ -221,7 +222,7 @@ func TestG1CurrentWhileThreadsStart(t *testing.T) {
 	var fs []func()
 	for i := range 3 {
 		fs = append(fs, func() {
-			for n := range rounds(20) {
+			for n := range testkit.Rounds(20) {
 				if i == 0 {
 					runtime.GOMAXPROCS(1 + n%4)
 				}
@@ -233,7 +234,7 @@ func TestG1CurrentWhileThreadsStart(t *testing.T) {
 			}
 		})
 	}
-	together(t, fs...)
+	testkit.Together(t, fs...)
 	stop.Store(true)
 	askers.Wait()
 	require.Zero(t, wrong.Load(), "of %d", asked.Load())

@@ -16,6 +16,7 @@ import (
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/here"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -28,9 +29,9 @@ func TestG2NotReadBeforeTheCheck(t *testing.T) {
 	th := start(t)
 	var v *ste.Tagged[[64]int]
 	require.NoError(t, th.Submit(func() { v = ste.NewTagged([64]int{}) }))
-	together(t,
+	testkit.Together(t,
 		func() {
-			for range rounds(50) {
+			for range testkit.Rounds(50) {
 				th.Submit(func() {
 					for i := range v.Ptr() {
 						v.Ptr()[i]++
@@ -39,14 +40,14 @@ func TestG2NotReadBeforeTheCheck(t *testing.T) {
 			}
 		},
 		func() {
-			for range rounds(10) {
+			for range testkit.Rounds(10) {
 				got, err := v.TryGet()
 				assert.Error(t, err)
 				assert.Zero(t, got)
 			}
 		},
 		func() {
-			for range rounds(10) {
+			for range testkit.Rounds(10) {
 				assert.Panics(t, func() { v.Get() })
 				assert.Panics(t, func() { v.Ptr() })
 			}
@@ -82,15 +83,15 @@ func TestG3Message(t *testing.T) {
 	require.True(t, errors.As(err, &wrong))
 	require.True(t, wrong.Ended)
 
-	_, value := within(t, func() { v.Get() })
+	_, value := testkit.Within(t, func() { v.Get() })
 	require.IsType(t, &ste.WrongThreadError{}, value)
-	_, value = within(t, gl.Tag().Check)
+	_, value = testkit.Within(t, gl.Tag().Check)
 	require.ErrorContains(t, value.(error), "ste: wrong thread: this code belongs on "+gl.Tag().String())
 
-	_, value = within(t, func() { ste.NewTagged(1) })
+	_, value = testkit.Within(t, func() { ste.NewTagged(1) })
 	require.Contains(t, value, "ste: NewTagged[int] on no Thread")
 	var zero ste.Tagged[int]
-	_, value = within(t, func() { zero.Get() })
+	_, value = testkit.Within(t, func() { zero.Get() })
 	require.Contains(t, value, "ste: use of a zero Tagged[int]")
 	require.Equal(t, ste.Tag{}, zero.Tag())
 	require.False(t, zero.OnThread())
@@ -98,18 +99,18 @@ func TestG3Message(t *testing.T) {
 
 // G3: with STE_DEBUG=stacks the message has the stack that made the value.
 func TestG3Stacks(t *testing.T) {
-	out, code := runChild(t, "refused", "STE_DEBUG=other,stacks")
+	out, code := testkit.RunChild(t, "refused", "STE_DEBUG=other,stacks")
 	require.Zero(t, code, out)
 	require.Contains(t, out, "the value was created at:")
 	require.Contains(t, out, "madeHere")
-	out, _ = runChild(t, "refused", "STE_DEBUG=")
+	out, _ = testkit.RunChild(t, "refused", "STE_DEBUG=")
 	require.NotContains(t, out, "madeHere")
 }
 
 func madeHere() *ste.Tagged[int] { return ste.NewTagged(1) }
 
 func init() {
-	children["refused"] = func() {
+	testkit.Children["refused"] = func() {
 		th, _ := ste.New()
 		v, _ := ste.Call(th, func() (*ste.Tagged[int], error) { return madeHere(), nil })
 		_, err := v.TryGet()
@@ -162,7 +163,7 @@ func TestG4LookingIsSafe(t *testing.T) {
 		slog.New(slog.NewTextHandler(&out, nil)),
 		slog.New(slog.NewJSONHandler(&out, nil)),
 	}
-	for range max(rounds(1000), 5) {
+	for range max(testkit.Rounds(1000), 5) {
 		for _, v := range []any{h, *h, h.inner, h.deep, []any{h.inner}, map[string]any{"x": h.inner}, th, th.Tag(), struct{ t *ste.Thread }{th}, struct{ t ste.Tag }{th.Tag()}} {
 			for _, verb := range "vTtbcdoOqxXUeEfFgGsp" {
 				for _, flags := range []string{"", "+", "#", "-10", " ", "0"} {
@@ -201,7 +202,7 @@ func (r *recorder) Errorf(format string, args ...any) { r.text += fmt.Sprintf(fo
 // G5: a passing check makes no system call, takes no lock and looks nothing up,
 // so it is far cheaper than the one system call that could replace it.
 func TestG5PassingCheckIsCheap(t *testing.T) {
-	if !here.Known || ste.RaceEnabled {
+	if !here.Known || testkit.RaceEnabled {
 		t.Log("this build looks at the OS thread, or is instrumented")
 		return
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -26,16 +27,16 @@ func TestT1UnshareIsSeenByNobodyElse(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, home, away)
 
-	for range max(rounds(200), 5) {
+	for range max(testkit.Rounds(200), 5) {
 		th, err := ste.New()
 		require.NoError(t, err)
-		watch(th)
-		tid := tidOf(t, th)
+		testkit.Watch(th)
+		tid := testkit.OSThreadOf(t, th)
 		require.NoError(t, th.Submit(func() {
 			require.NoError(t, unix.Unshare(unix.CLONE_FS))
 			require.NoError(t, unix.Chdir(away))
 		}))
-		within(t, func() { th.Submit(runtime.Goexit) }) // the state outlives this, too
+		testkit.Within(t, func() { th.Submit(runtime.Goexit) }) // the state outlives this, too
 		require.NoError(t, th.Submit(func() {
 			cwd, err := os.Readlink("/proc/thread-self/cwd")
 			require.NoError(t, err)
@@ -54,7 +55,7 @@ func TestT1UnshareIsSeenByNobodyElse(t *testing.T) {
 			require.Equal(t, home, <-done)
 		}
 		deadline := time.Now().Add(10 * time.Second)
-		for osThreadAlive(tid) {
+		for testkit.OSThreadAlive(tid) {
 			require.True(t, time.Now().Before(deadline), "the OS thread did not end")
 			time.Sleep(100 * time.Microsecond)
 		}
@@ -171,13 +172,13 @@ func TestT1OSThreadEnds(t *testing.T) {
 			for range 20 {
 				th, err := ste.New()
 				require.NoError(t, err)
-				watch(th)
-				tid := tidOf(t, th)
-				require.True(t, osThreadAlive(tid))
+				testkit.Watch(th)
+				tid := testkit.OSThreadOf(t, th)
+				require.True(t, testkit.OSThreadAlive(tid))
 				require.NoError(t, th.Submit(task))
 				require.NoError(t, th.Close())
 				deadline := time.Now().Add(10 * time.Second)
-				for osThreadAlive(tid) {
+				for testkit.OSThreadAlive(tid) {
 					require.True(t, time.Now().Before(deadline), "the OS thread did not end")
 					time.Sleep(100 * time.Microsecond)
 				}
@@ -197,7 +198,7 @@ func TestWithNameOSThread(t *testing.T) {
 		"umlaut at 14: \u00e4":   "umlaut at 14: ",
 	} {
 		th := start(t, ste.WithName(name))
-		tid := tidOf(t, th)
+		tid := testkit.OSThreadOf(t, th)
 		comm, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/comm", tid))
 		require.NoError(t, err)
 		require.Equal(t, want, strings.TrimSuffix(string(comm), "\n"))
@@ -214,7 +215,7 @@ func TestT15IdleUsesNoCPU(t *testing.T) {
 	tids := make([]uint64, n)
 	for i := range tids {
 		th := start(t)
-		tids[i] = tidOf(t, th)
+		tids[i] = testkit.OSThreadOf(t, th)
 	}
 	time.Sleep(100 * time.Millisecond)
 	before := cpuTicks(t, tids)
@@ -228,7 +229,7 @@ func TestT15TimersUseCPUAtTheirTicks(t *testing.T) {
 	tids := make([]uint64, n)
 	for i := range tids {
 		th := start(t)
-		tids[i] = tidOf(t, th)
+		tids[i] = testkit.OSThreadOf(t, th)
 		_, err := th.AfterFunc(time.Hour, func() {})
 		require.NoError(t, err)
 		_, err = th.Every(200*time.Millisecond, func(ste.Tick) {})
@@ -257,20 +258,20 @@ func cpuTicks(t *testing.T, tids []uint64) (ticks int) {
 // The startup thread is the one whose number is the process's.
 func TestStartupThread(t *testing.T) {
 	th := start(t)
-	require.NotEqual(t, uint64(os.Getpid()), tidOf(t, th))
+	require.NotEqual(t, uint64(os.Getpid()), testkit.OSThreadOf(t, th))
 	require.NoError(t, th.Submit(func() { require.False(t, osthread.IsStartup()) }))
 }
 
 // T2: the startup thread is lent while a Thread looks for another one, and given back:
 // other goroutines run there.
 func TestT2StartupThreadGoesOn(t *testing.T) {
-	out, code := runChild(t, "startup thread goes on")
+	out, code := testkit.RunChild(t, "startup thread goes on")
 	require.Zero(t, code, out)
 	require.Contains(t, out, "found 20 times")
 }
 
 func init() {
-	children["startup thread goes on"] = func() {
+	testkit.Children["startup thread goes on"] = func() {
 		// Goroutines that each hold their OS thread: at last one has the startup thread,
 		// unless that is lost. Who had it before may not have come to give it back.
 		onStartup := func(f func()) bool {
@@ -301,9 +302,9 @@ func init() {
 			for !onStartup(func() {
 				runtime.UnlockOSThread()
 				th, err := ste.New() // its goroutine comes next, and mostly here
-				orDie(err)
+				testkit.OrDie(err)
 				runtime.Gosched()
-				orDie(th.Close())
+				testkit.OrDie(th.Close())
 				runtime.LockOSThread()
 			}) {
 				if tries++; tries == 100 {

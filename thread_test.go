@@ -11,6 +11,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -26,7 +27,7 @@ func TestT1OneThread(t *testing.T) {
 		require.NoError(t, th.Submit(note))
 		require.NoError(t, th.Post(note))
 		require.NoError(t, th.Post(func() { note(); panic("handled") }))
-		within(t, func() { th.Submit(func() { note(); runtime.Goexit() }) })
+		testkit.Within(t, func() { th.Submit(func() { note(); runtime.Goexit() }) })
 	}
 	require.NoError(t, th.Close())
 	require.Len(t, tids, 1+5*100+1)
@@ -90,8 +91,8 @@ func TestT1StrayLocks(t *testing.T) {
 				}()
 			}
 			th := start(t)
-			tid := tidOf(t, th)
-			for i := range rounds(50) {
+			tid := testkit.OSThreadOf(t, th)
+			for i := range testkit.Rounds(50) {
 				th.Submit(func() {
 					stray()
 					if i%10 == 0 {
@@ -105,10 +106,10 @@ func TestT1StrayLocks(t *testing.T) {
 					th.Post(func() { stray(); runtime.Gosched() })
 				}
 				if i%50 == 0 {
-					within(t, func() { th.Submit(func() { stray(); runtime.Goexit() }) })
+					testkit.Within(t, func() { th.Submit(func() { stray(); runtime.Goexit() }) })
 				}
 			}
-			require.Equal(t, tid, tidOf(t, th))
+			require.Equal(t, tid, testkit.OSThreadOf(t, th))
 			require.NoError(t, th.Close())
 		})
 	}
@@ -129,7 +130,7 @@ func strayLocks(n int) {
 // T1: a task that unlocks the Thread for good either stays where it is or ends
 // the process at its end; no later task runs on another OS thread.
 func TestT1UnlockForGoodIsLoud(t *testing.T) {
-	out, code := runChild(t, "unlock for good")
+	out, code := testkit.RunChild(t, "unlock for good")
 	require.NotContains(t, out, "ran on another OS thread")
 	if code == 0 {
 		require.Contains(t, out, "stayed")
@@ -144,7 +145,7 @@ func TestT1UnlockForGoodIsLoud(t *testing.T) {
 func TestT1StrayUnlocksGiveNothingAway(t *testing.T) {
 	th := start(t)
 	var aliens atomic.Int32
-	for range rounds(500) {
+	for range testkit.Rounds(500) {
 		gate := make(chan struct{})
 		require.NoError(t, th.Post(func() { <-gate }))
 		for range 2 * ste.LockDepth {
@@ -154,7 +155,7 @@ func TestT1StrayUnlocksGiveNothingAway(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				for !isClosed(stop) {
+				for !testkit.IsClosed(stop) {
 					if th.OnThread() {
 						aliens.Add(1)
 					}
@@ -178,7 +179,7 @@ func TestT1NeverMovedByItself(t *testing.T) {
 	var gc sync.WaitGroup
 	for range 2 {
 		gc.Go(func() {
-			for !isClosed(stop) {
+			for !testkit.IsClosed(stop) {
 				runtime.GC()
 			}
 		})
@@ -186,16 +187,16 @@ func TestT1NeverMovedByItself(t *testing.T) {
 	var fs []func()
 	for range 4 {
 		th := start(t)
-		tid := tidOf(t, th)
+		tid := testkit.OSThreadOf(t, th)
 		fs = append(fs, func() {
-			for range rounds(5) {
-				if tidOf(t, th) != tid {
+			for range testkit.Rounds(5) {
+				if testkit.OSThreadOf(t, th) != tid {
 					t.Error("moved")
 				}
 			}
 		})
 	}
-	together(t, fs...)
+	testkit.Together(t, fs...)
 	close(stop)
 	gc.Wait()
 }
@@ -203,10 +204,10 @@ func TestT1NeverMovedByItself(t *testing.T) {
 // T1: many stray locks at once, in an init, a task and before a Goexit.
 func TestT1ManyLocksAtOnce(t *testing.T) {
 	th := start(t, ste.WithInit(func() error { strayLocks(500); return nil }))
-	tid := tidOf(t, th)
-	within(t, func() { th.Submit(func() { strayLocks(300); runtime.Goexit() }) })
+	tid := testkit.OSThreadOf(t, th)
+	testkit.Within(t, func() { th.Submit(func() { strayLocks(300); runtime.Goexit() }) })
 	require.NoError(t, th.Submit(func() { strayLocks(1000) }))
-	require.Equal(t, tid, tidOf(t, th))
+	require.Equal(t, tid, testkit.OSThreadOf(t, th))
 	require.NoError(t, th.Close())
 
 	for _, hook := range []func(func() error) ste.Option{ste.WithInit, ste.WithTeardown} {
@@ -217,7 +218,7 @@ func TestT1ManyLocksAtOnce(t *testing.T) {
 }
 
 func init() {
-	children["unlock for good"] = func() {
+	testkit.Children["unlock for good"] = func() {
 		th, _ := ste.New(ste.WithName("victim"))
 		var tid uint64
 		th.Submit(func() { tid = osthread.ID() })
@@ -243,8 +244,8 @@ func init() {
 // T2: no Thread settles on the startup thread, not even when the process has
 // just started and main is blocked in New, so that the startup thread is idle.
 func TestT2NeverTheStartupThread(t *testing.T) {
-	for range max(rounds(1000), 30) {
-		out, code := runChild(t, "first threads")
+	for range max(testkit.Rounds(1000), 30) {
+		out, code := testkit.RunChild(t, "first threads")
 		require.Zero(t, code, out)
 		require.Equal(t, "none on the startup thread\n", out)
 	}
@@ -252,8 +253,8 @@ func TestT2NeverTheStartupThread(t *testing.T) {
 
 // T2: the same in a package initialiser.
 func TestT2InPackageInitialiser(t *testing.T) {
-	for range max(rounds(1000), 10) {
-		out, code := runChild(t, "first threads", "STE_TEST_INIT=new")
+	for range max(testkit.Rounds(1000), 10) {
+		out, code := testkit.RunChild(t, "first threads", "STE_TEST_INIT=new")
 		require.Zero(t, code, out)
 		require.Equal(t, "none on the startup thread\n", out)
 	}
@@ -267,7 +268,7 @@ var madeInInit = func() (th *ste.Thread) {
 }()
 
 func init() {
-	children["first threads"] = func() {
+	testkit.Children["first threads"] = func() {
 		for i := range 20 {
 			th := madeInInit
 			if i > 0 || th == nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -123,22 +124,22 @@ func TestT7DroppedTimers(t *testing.T) {
 	}
 	closed := make(chan error, 1)
 	go func() { closed <- th.Close() }()
-	require.True(t, ste.Collect(func() bool { return gone.Load() == 10 }))
+	require.True(t, testkit.Collect(func() bool { return gone.Load() == 10 }))
 	goOn()
-	require.NoError(t, heard(t, closed))
+	require.NoError(t, testkit.Await(t, closed))
 
 	freed := make(chan struct{})
 	tm := func() *ste.Timer {
 		th, err := ste.New()
 		require.NoError(t, err)
-		watch(th)
+		testkit.Watch(th)
 		tm, err := th.Every(time.Microsecond, func(ste.Tick) { _ = ste.Current().Thread().Close() })
 		require.NoError(t, err)
 		<-th.Done()
 		runtime.AddCleanup(th, func(int) { close(freed) }, 0)
 		return tm
 	}()
-	require.True(t, ste.Collect(func() bool { return isClosed(freed) }))
+	require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(freed) }))
 	runtime.KeepAlive(tm)
 }
 
@@ -157,7 +158,7 @@ func TestTimerStopAfterTheEnd(t *testing.T) {
 	cancel()
 	_ = th.Shutdown(ended)
 	close(hold)
-	await(t, th.Done())
+	testkit.Await(t, th.Done())
 	require.False(t, tm.Stop())
 }
 

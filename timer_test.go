@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -48,7 +49,7 @@ func TestTimerAfterFunc(t *testing.T) {
 			begun := time.Now()
 			_, err := th.AfterFunc(d, func() { close(ran) })
 			require.NoError(t, err)
-			await(t, ran)
+			testkit.Await(t, ran)
 			require.GreaterOrEqual(t, time.Since(begun), d)
 		}
 	}
@@ -132,7 +133,7 @@ func TestTimerStop(t *testing.T) {
 func TestTimerStopRace(t *testing.T) {
 	for _, wait := range strategies {
 		th := start(t, ste.WithWaitStrategy(wait))
-		for i := range rounds(5) {
+		for i := range testkit.Rounds(5) {
 			var ran atomic.Bool
 			tm, err := th.AfterFunc(time.Duration(i%60)*time.Microsecond, func() { ran.Store(true) })
 			require.NoError(t, err)
@@ -153,7 +154,7 @@ func TestTimerWakesTheThread(t *testing.T) {
 		th := start(t, ste.WithWaitStrategy(wait))
 		_, err := th.AfterFunc(time.Hour, func() {})
 		require.NoError(t, err)
-		for i := range rounds(5) {
+		for i := range testkit.Rounds(5) {
 			ran := make(chan struct{})
 			require.NoError(t, th.Post(func() {}))
 			for range i % 50 {
@@ -161,7 +162,7 @@ func TestTimerWakesTheThread(t *testing.T) {
 			}
 			_, err := th.AfterFunc(0, func() { close(ran) })
 			require.NoError(t, err, name)
-			await(t, ran)
+			testkit.Await(t, ran)
 		}
 	}
 }
@@ -200,7 +201,7 @@ func TestTimersAndTasksDoNotStarve(t *testing.T) {
 			require.NoError(t, err)
 			close(hold)
 			seen := 0
-			within(t, func() { require.NoError(t, th.Submit(func() { seen = ticks })) })
+			testkit.Within(t, func() { require.NoError(t, th.Submit(func() { seen = ticks })) })
 			every.Stop()
 			require.Equal(t, 1000, ran)
 			require.LessOrEqual(t, atTick, 1, name)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -22,7 +23,7 @@ func TestT8Timers(t *testing.T) {
 	_, err := th.AfterFunc(0, func() { panic("oh") })
 	require.NoError(t, err)
 	var pe *ste.PanicError
-	require.ErrorAs(t, heard(t, told), &pe)
+	require.ErrorAs(t, testkit.Await(t, told), &pe)
 	require.Equal(t, "oh", pe.Value)
 	for call, f := range map[string]func(){
 		"AfterFunc with a nil func": func() { _, _ = th.AfterFunc(0, nil) },
@@ -30,7 +31,7 @@ func TestT8Timers(t *testing.T) {
 		"Stop of a nil Timer":       func() { (*ste.Timer)(nil).Stop() },
 		"Stop of the zero Timer":    func() { new(ste.Timer).Stop() },
 	} {
-		_, value := within(t, f)
+		_, value := testkit.Within(t, f)
 		require.Contains(t, value, "ste: "+call)
 	}
 }
@@ -41,7 +42,7 @@ func TestT14TimersKeepTheirThread(t *testing.T) {
 		var ended, ran atomic.Bool
 		th, err := ste.New(ste.WithTeardown(func() error { ended.Store(true); return nil }))
 		require.NoError(t, err)
-		watch(th)
+		testkit.Watch(th)
 		tm, err := th.AfterFunc(50*time.Millisecond, func() { ran.Store(true) })
 		require.NoError(t, err)
 		th = nil
@@ -52,7 +53,7 @@ func TestT14TimersKeepTheirThread(t *testing.T) {
 		if stop {
 			tm.Stop()
 		}
-		require.True(t, ste.Collect(func() bool { time.Sleep(time.Millisecond); return ended.Load() }))
+		require.True(t, testkit.Collect(func() bool { time.Sleep(time.Millisecond); return ended.Load() }))
 		require.True(t, stop || ran.Load())
 	}
 }
@@ -75,7 +76,7 @@ func TestT16Timers(t *testing.T) {
 		require.True(t, tm.Stop())
 		require.False(t, tm.Stop())
 	})
-	await(t, ran)
+	testkit.Await(t, ran)
 	require.False(t, early, "by the clock of the bubble")
 	require.False(t, gate.Load())
 }
@@ -101,7 +102,7 @@ func TestT7Timers(t *testing.T) {
 	f, tm, every = nil, nil, nil
 	_ = every
 	require.NoError(t, th.Submit(func() {}))
-	require.True(t, ste.Collect(func() bool { return gone.Load() == 3 }))
+	require.True(t, testkit.Collect(func() bool { return gone.Load() == 3 }))
 }
 
 // T7: a burst of timers leaves no memory behind.
@@ -121,7 +122,7 @@ func TestT7TimersBurst(t *testing.T) {
 
 // T15: timers in steady state allocate nothing.
 func TestT15Timers(t *testing.T) {
-	if ste.RaceEnabled {
+	if testkit.RaceEnabled {
 		t.Skip("the race detector allocates")
 	}
 	th := start(t)
@@ -138,7 +139,7 @@ func TestT15Timers(t *testing.T) {
 		}
 	})
 	require.NoError(t, err)
-	await(t, done)
+	testkit.Await(t, done)
 	require.Less(t, after.Mallocs-before.Mallocs, uint64(100), "in 1,000 ticks")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -150,7 +151,7 @@ func TestTimersAreNotCounted(t *testing.T) {
 	th := start(t, ste.WithQueueLimit(1))
 	hold, started := make(chan struct{}), make(chan struct{})
 	require.NoError(t, th.Post(func() { close(started); <-hold }))
-	await(t, started)
+	testkit.Await(t, started)
 	require.NoError(t, th.Post(func() {}))
 	ran := 0
 	for range 10 {
@@ -168,18 +169,18 @@ func TestTimersAreNotCounted(t *testing.T) {
 // that has nothing else to do. (Forty locks ended the process at Close, and forty
 // unlocks let the Thread be moved.)
 func TestT1StrayLocksInTicks(t *testing.T) {
-	out, code := runChild(t, "stray locks in ticks")
+	out, code := testkit.RunChild(t, "stray locks in ticks")
 	require.Zero(t, code, out)
 	require.Contains(t, out, "survived")
 }
 
 func init() {
-	children["stray locks in ticks"] = func() {
+	testkit.Children["stray locks in ticks"] = func() {
 		for _, stray := range []func(){
 			runtime.LockOSThread, func() { strayLocks(2) }, runtime.UnlockOSThread, func() { strayUnlocks(2) },
 		} {
 			th, err := ste.New()
-			orDie(err)
+			testkit.OrDie(err)
 			ticks, tids, over := 0, map[uint64]bool{}, make(chan struct{})
 			tm, err := th.Every(100*time.Microsecond, func(ste.Tick) {
 				tids[osthread.ID()] = true
@@ -189,10 +190,10 @@ func init() {
 					close(over)
 				}
 			})
-			orDie(err)
+			testkit.OrDie(err)
 			<-over
 			tm.Stop()
-			orDie(th.Close())
+			testkit.OrDie(th.Close())
 			if len(tids) != 1 {
 				fmt.Println("failed: moved")
 				os.Exit(1)

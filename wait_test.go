@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 )
 
 var strategies = map[string]ste.WaitStrategy{
@@ -27,7 +28,7 @@ func TestFanIn(t *testing.T) {
 	for name, wait := range strategies {
 		for _, senders := range []int{8, 64} {
 			th := start(t, ste.WithWaitStrategy(wait))
-			per := max(rounds(4)/senders, 20)
+			per := max(testkit.Rounds(4)/senders, 20)
 			last := make([]int, senders) // on the Thread
 			ran := 0
 			var fs []func()
@@ -51,7 +52,7 @@ func TestFanIn(t *testing.T) {
 					}
 				})
 			}
-			together(t, fs...)
+			testkit.Together(t, fs...)
 			require.NoError(t, th.Close())
 			require.Equal(t, 4*per*senders, ran, "%s, %d senders", name, senders)
 		}
@@ -74,13 +75,13 @@ func TestLargeBacklog(t *testing.T) {
 				}
 			}))
 		}
-		await(t, there)
+		testkit.Await(t, there)
 		step <- struct{}{}
-		await(t, there) // it is in the middle of a batch, and stays there
+		testkit.Await(t, there) // it is in the middle of a batch, and stays there
 
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(time.Millisecond, cancel)
-		returned, _ := within(t, func() {
+		returned, _ := testkit.Within(t, func() {
 			require.ErrorIs(t, th.SubmitContext(ctx, func() { t.Error("ran") }), context.Canceled)
 		})
 		require.True(t, returned)
@@ -91,7 +92,7 @@ func TestLargeBacklog(t *testing.T) {
 		err := th.Shutdown(ended)
 		require.ErrorIs(t, err, why)
 		close(step)
-		await(t, th.Done())
+		testkit.Await(t, th.Done())
 		require.ErrorIs(t, th.Post(func() {}), ste.ErrClosed)
 		require.Equal(t, 1008, ran, "%s: more than the task that was running", name)
 		require.ErrorContains(t, err, fmt.Sprintf("queued tasks dropped: %d;", backlog-ran), name)
@@ -116,7 +117,7 @@ func TestGOMAXPROCSChanges(t *testing.T) {
 				}
 			})
 		}
-		for i := range max(rounds(2000), 60) {
+		for i := range max(testkit.Rounds(2000), 60) {
 			runtime.GOMAXPROCS(1 + i%3)
 			at, begun := ran.Load(), time.Now()
 			for ran.Load() < at+20 && time.Since(begun) < 5*time.Second {
@@ -172,10 +173,10 @@ func TestNewCloseLeaksNothing(t *testing.T) {
 		cycle()
 	}
 	before, goroutines := memory(), runtime.NumGoroutine()
-	for range max(rounds(100), 500) {
+	for range max(testkit.Rounds(100), 500) {
 		cycle()
 	}
-	require.True(t, ste.Collect(func() bool {
+	require.True(t, testkit.Collect(func() bool {
 		return runtime.NumGoroutine() <= goroutines && memory().HeapAlloc < before.HeapAlloc+1<<18
 	}), "goroutines %d, then %d; heap %d, then %d", goroutines, runtime.NumGoroutine(), before.HeapAlloc, memory().HeapAlloc)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -32,10 +33,10 @@ func TestWakerLosesNothing(t *testing.T) {
 			if th.RunPending(); stop {
 				return
 			}
-			await(t, ring1(ring))
+			testkit.Await(t, ring1(ring))
 		}
 	}))
-	n := rounds(1)
+	n := testkit.Rounds(1)
 	var ran atomic.Int64
 	post := func() {
 		for i := range n {
@@ -54,12 +55,12 @@ func TestWakerLosesNothing(t *testing.T) {
 			}
 		}
 	}
-	together(t, post, post)
+	testkit.Together(t, post, post)
 	for ran.Load() < 2*int64(n) {
 		time.Sleep(time.Millisecond) // the last timers
 	}
 	require.NoError(t, th.Submit(func() { stop = true }))
-	await(t, pumped)
+	testkit.Await(t, pumped)
 }
 
 // ring1 is ring as a channel that is closed.
@@ -150,7 +151,7 @@ func TestWaker(t *testing.T) {
 	require.Zero(t, since())
 	close(sync)
 	<-over
-	await(t, th.Done())
+	testkit.Await(t, th.Done())
 }
 
 // While the loop itself waits for work the waker is left alone.
@@ -203,7 +204,7 @@ func TestWakerNotWhileRunWaits(t *testing.T) {
 		require.Equal(t, 100, ran)
 		require.Less(t, woken.Load(), int64(50)) // when the task has begun before its Post looks
 	})
-	for range rounds(20) {
+	for range testkit.Rounds(20) {
 		woken := 0
 		require.NoError(t, ste.Attach(func(*ste.Thread) error { return nil }, ste.WithWaker(func() { woken++ })))
 		require.Zero(t, woken, "for its own end")
@@ -237,7 +238,7 @@ func TestWakerForgetsAStoppedTimer(t *testing.T) {
 
 // After the end nobody calls the waker any more: what it writes to may be gone.
 func TestWakerIsOverAtTheEnd(t *testing.T) {
-	for i := range rounds(50) {
+	for i := range testkit.Rounds(50) {
 		var in atomic.Int64
 		slow := ste.WithWaker(func() {
 			in.Add(1)
@@ -257,7 +258,7 @@ func TestWakerIsOverAtTheEnd(t *testing.T) {
 				th.AfterFunc(time.Microsecond, func() {})
 			}
 		}
-		together(t, post, post, func() {
+		testkit.Together(t, post, post, func() {
 			assert.NoError(t, th.Close())
 			assert.Zero(t, in.Load())
 		})
@@ -280,7 +281,7 @@ func wakerBetweenPosts(t *testing.T, start func(testing.TB, ...ste.Option) *ste.
 		default:
 		}
 	}))
-	for range rounds(20) {
+	for range testkit.Rounds(20) {
 		hold := make(chan struct{})
 		require.NoError(t, th.Post(func() { <-hold }))
 		require.NoError(t, th.Post(func() { th.Post(func() {}) })) // calls the waker
@@ -291,10 +292,10 @@ func wakerBetweenPosts(t *testing.T, start func(testing.TB, ...ste.Option) *ste.
 			default:
 			}
 			close(asleep)
-			await(t, ring1(ring))
+			testkit.Await(t, ring1(ring))
 		}))
 		close(hold)
-		await(t, asleep)
+		testkit.Await(t, asleep)
 		require.NoError(t, th.Submit(func() {}))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/ste-go/ste/mainthread"
 	"github.com/stretchr/testify/require"
 )
@@ -86,12 +87,12 @@ func TestPanicErrorStaysTheSame(t *testing.T) {
 
 // panic(nil) is a panic, and not a Goexit, also where recover returns nil.
 func TestPanicNilUnderGODEBUG(t *testing.T) {
-	out, code := runChild(t, "panic nil", "GODEBUG=panicnil=1")
+	out, code := testkit.RunChild(t, "panic nil", "GODEBUG=panicnil=1")
 	require.Zero(t, code, out)
 }
 
 func init() {
-	children["panic nil"] = func() {
+	testkit.Children["panic nil"] = func() {
 		var t scenario
 		defer func() { // a Goexit would come here too, and recover would say nil
 			pe, ok := recover().(*ste.PanicError)
@@ -110,7 +111,7 @@ func init() {
 // A panic of f that nobody recovers ends the process with the stack of f, after the
 // queue was drained.
 func TestPanicOfFEndsTheProcess(t *testing.T) {
-	out, code := runChild(t, "panic")
+	out, code := testkit.RunChild(t, "panic")
 	require.Equal(t, 2, code)
 	require.Contains(t, out, "panic: ste: panic on no Thread: oh")
 	require.Contains(t, out, "boomFrame")
@@ -118,7 +119,7 @@ func TestPanicOfFEndsTheProcess(t *testing.T) {
 }
 
 func init() {
-	children["panic"] = func() {
+	testkit.Children["panic"] = func() {
 		mainthread.Run(func(th *ste.Thread) {
 			th.Post(func() { println("drained") })
 			boomFrame("oh")
@@ -131,7 +132,7 @@ func init() {
 func TestGoexit(t *testing.T) {
 	for _, of := range []string{"f", "an init"} {
 		t.Run(of, func(t *testing.T) {
-			out, code := runChild(t, "Goexit of "+of)
+			out, code := testkit.RunChild(t, "Goexit of "+of)
 			require.Zero(t, code, out)
 		})
 	}
@@ -144,7 +145,7 @@ func init() {
 		mainthread.Run(func(th *ste.Thread) { require.NoError(t, th.Submit(func() { ran = true })) })
 		require.True(t, ran)
 	}
-	children["Goexit of f"] = func() {
+	testkit.Children["Goexit of f"] = func() {
 		drained := false
 		exits(func() {
 			mainthread.Run(func(th *ste.Thread) {
@@ -156,7 +157,7 @@ func init() {
 			again()
 		})
 	}
-	children["Goexit of an init"] = func() {
+	testkit.Children["Goexit of an init"] = func() {
 		exits(func() {
 			mainthread.Run(func(*ste.Thread) { t.Errorf("ran"); t.FailNow() },
 				ste.WithInit(func() error { runtime.Goexit(); return nil }))
@@ -214,14 +215,14 @@ func TestErrorsOfTheClosingGoToSlog(t *testing.T) {
 }
 
 func TestErrorsOfTheClosingGoToSlogAfterGoexit(t *testing.T) {
-	out, code := runChild(t, "Goexit and a failed closing")
+	out, code := testkit.RunChild(t, "Goexit and a failed closing")
 	require.Zero(t, code)
 	require.Contains(t, out, "ste: mainthread.Run: ")
 	require.Contains(t, out, "of the teardown")
 }
 
 func init() {
-	children["Goexit and a failed closing"] = func() {
+	testkit.Children["Goexit and a failed closing"] = func() {
 		exits(func() {
 			mainthread.Run(func(*ste.Thread) { runtime.Goexit() },
 				ste.WithTeardown(func() error { return errors.New("of the teardown") }))

@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
 // In a library func main never runs: Run says so, in an initialiser, in a call from
 // C's main thread and on a goroutine, and the cure it names works.
 func TestLibrary(t *testing.T) {
-	needProcesses(t)
+	testkit.NeedProcesses(t)
 	if testing.Short() {
 		t.Skip("builds a library; runs without -short")
 	}
@@ -31,12 +32,12 @@ func TestLibrary(t *testing.T) {
 	build := func(name string, args ...string) {
 		cmd := exec.Command(name, args...)
 		cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
-		out, code := output(t, cmd)
+		out, code := testkit.Output(t, cmd)
 		require.Zero(t, code, out)
 	}
 	build("go", "build", "-buildmode=c-archive", "-o", archive, "./testdata/library")
 	build(gcc, "-o", host, filepath.Join("testdata", "library", "host", "host.c"), archive, "-lpthread")
-	out, code := output(t, exec.Command(host))
+	out, code := testkit.Output(t, exec.Command(host))
 	require.Zero(t, code, out)
 	const says = ": ste: mainthread.Run in a library (-buildmode=c-archive): "
 	lines := strings.Split(strings.TrimSpace(out), "\n")

@@ -4,27 +4,18 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"runtime"
 	"testing"
-	"time"
 
-	"github.com/ste-go/ste/internal/child"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 )
-
-var patienceFlag = flag.Duration("patience", 2*time.Minute, "how long a test waits for something that must happen")
 
 // TestMain runs a child's scenario when this process is a child. Otherwise it runs
 // the tests on a goroutine of their own and keeps the main goroutine, which TestMain
 // has and tests do not, for what they want to happen there (see onMain); then it
 // looks for goroutines that they left behind.
 func TestMain(m *testing.M) {
-	if name := os.Getenv("STE_CHILD"); children[name] != nil {
-		children[name]()
-		os.Exit(0)
-	}
+	testkit.RunScenario()
 	flag.Parse()
 	code := 1
 	go func() {
@@ -32,12 +23,8 @@ func TestMain(m *testing.M) {
 		code = m.Run()
 	}()
 	serveMain(func() {
-		// handleEvent is the runtime's own, on js.
 		if code == 0 {
-			if err := goleak.Find(goleak.IgnoreAnyFunction("runtime.handleEvent")); err != nil {
-				fmt.Fprintln(os.Stderr, "goroutines left after the tests:", err)
-				code = 1
-			}
+			code = testkit.Leaks()
 		}
 		os.Exit(code)
 	})
@@ -74,44 +61,18 @@ func onMain(t testing.TB, f func()) (returned bool, panicked any) {
 		f()
 		returned = true
 	}
-	await(t, done)
+	testkit.Await(t, done)
 	if t.Failed() {
 		t.FailNow() // f was on another goroutine
 	}
 	return returned, panicked
 }
 
-// await fails the whole run, with a dump of all goroutines, when c is not closed
-// in good time: somebody was left waiting for ever.
-func await(t testing.TB, c <-chan struct{}) {
-	t.Helper()
-	timer := time.NewTimer(*patienceFlag)
-	defer timer.Stop()
-	select {
-	case <-c:
-	case <-timer.C:
-		buf := make([]byte, 1<<20)
-		fmt.Fprintf(os.Stderr, "%s: somebody waits for ever\n\n%s", t.Name(), buf[:runtime.Stack(buf, true)])
-		os.Exit(1)
-	}
-}
-
-// children are scenarios that need a process of their own; runChild runs one.
-var children = map[string]func(){}
-
 // A scenario is the testing.TB of a child, for require: what fails ends the child.
 type scenario struct{}
 
 func (scenario) Errorf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 func (scenario) FailNow()                          { os.Exit(1) }
-
-// needProcesses skips the test where there are none.
-func needProcesses(t testing.TB) {
-	t.Helper()
-	if runtime.GOARCH == "wasm" {
-		t.Skip("no processes")
-	}
-}
 
 // exits runs f, which must end by a Goexit, and then check, and ends the child.
 func exits(f, check func()) {
@@ -125,20 +86,6 @@ func exits(f, check func()) {
 	}()
 	f()
 	returned = true
-}
-
-// runChild runs a scenario and returns its output and exit code. A child that
-// hangs is killed and fails the test.
-func runChild(t testing.TB, name string, env ...string) (string, int) {
-	t.Helper()
-	needProcesses(t)
-	require.Contains(t, children, name)
-	return output(t, child.Command(t, name, nil, env...))
-}
-
-func output(t testing.TB, cmd *exec.Cmd) (string, int) {
-	t.Helper()
-	return child.Output(t, cmd, *patienceFlag)
 }
 
 // boomFrame is a function name to look for in stacks.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/ste-go/ste/mainthread"
 	"github.com/stretchr/testify/require"
 )
@@ -122,7 +123,7 @@ func init() {
 		inInit = misuse()
 	}
 	for name, m := range misuses {
-		children["misuse "+name] = func() { fmt.Println(m.call()) }
+		testkit.Children["misuse "+name] = func() { fmt.Println(m.call()) }
 	}
 }
 
@@ -151,7 +152,7 @@ func leaveMainThread() {
 func TestMisuse(t *testing.T) {
 	for name, m := range misuses {
 		t.Run(name, func(t *testing.T) {
-			out, code := runChild(t, "misuse "+name)
+			out, code := testkit.RunChild(t, "misuse "+name)
 			require.Zero(t, code, out)
 			require.True(t, strings.HasPrefix(out, "ste: mainthread.Run "), out)
 			require.NotContains(t, out, "f ran")

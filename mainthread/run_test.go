@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/ste-go/ste/mainthread"
 	"github.com/stretchr/testify/require"
 )
@@ -63,7 +64,7 @@ func TestAllIsOnTheMainThread(t *testing.T) {
 		fired := make(chan struct{})
 		_, err = th.AfterFunc(time.Millisecond, func() { defer close(fired); note("timer") })
 		require.NoError(t, err)
-		await(t, fired)
+		testkit.Await(t, fired)
 		require.NoError(t, th.Post(func() { panic("posted") }))
 		require.NoError(t, th.Submit(func() { note("Submit") }))
 	}, ste.WithName("main"), ste.WithErrorHandler(func(error) { note("handler") }),
@@ -122,7 +123,7 @@ func TestDrains(t *testing.T) {
 	}, ste.WithTeardown(func() error { down = true; require.Equal(t, 1000, next); return nil }))
 	require.Equal(t, 1000, next)
 	require.True(t, down)
-	await(t, of.Done())
+	testkit.Await(t, of.Done())
 	require.ErrorIs(t, of.Post(func() {}), ste.ErrClosed)
 	require.NoError(t, of.Close())
 }
@@ -133,11 +134,11 @@ func TestFCloses(t *testing.T) {
 	for name, end := range map[string]func(*ste.Thread){
 		"Close": func(th *ste.Thread) {
 			require.NoError(t, th.Close())
-			await(t, th.Done())
+			testkit.Await(t, th.Done())
 		},
 		"Close in a task": func(th *ste.Thread) {
 			require.NoError(t, th.Submit(func() { require.NoError(t, th.Close()) }))
-			await(t, th.Done())
+			testkit.Await(t, th.Done())
 		},
 		"Shutdown": func(th *ste.Thread) {
 			require.NoError(t, th.Shutdown(context.Background()))

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/ste-go/ste/mainthread"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,7 +24,7 @@ import (
 // Whatever func main has waited for before Run, and in whatever order, the tasks run
 // on the main OS thread: at every start, with two to four processes at a time.
 func TestEveryStartIsOnTheMainThread(t *testing.T) {
-	needProcesses(t)
+	testkit.NeedProcesses(t)
 	starts := 300
 	if testing.Short() {
 		starts = 20
@@ -39,7 +40,7 @@ func TestEveryStartIsOnTheMainThread(t *testing.T) {
 						next.Add(-1)
 						return
 					}
-					out, code := runChild(t, "start", "STE_START="+strconv.FormatInt(i, 10))
+					out, code := testkit.RunChild(t, "start", "STE_START="+strconv.FormatInt(i, 10))
 					if assert.Zero(t, code, "start %d: %s", i, out) {
 						good.Add(1)
 					}
@@ -52,7 +53,7 @@ func TestEveryStartIsOnTheMainThread(t *testing.T) {
 }
 
 func init() {
-	children["start"] = func() {
+	testkit.Children["start"] = func() {
 		var t scenario
 		seed, err := strconv.ParseUint(os.Getenv("STE_START"), 10, 64)
 		require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ste-go/ste/internal/cgotest"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/ste-go/ste/internal/threadword"
 	"github.com/ste-go/ste/oslocal"
 	"github.com/stretchr/testify/require"
@@ -104,7 +105,7 @@ func TestO13Cost(t *testing.T) {
 	l := newLocal(t, func() (int, error) { return 0, nil }, nil)
 	l.Get()
 	require.Zero(t, testing.AllocsPerRun(100, func() { l.Get(); l.TryGet() }))
-	if raced || !threadword.Known || runtime.GOARCH != "amd64" {
+	if testkit.RaceEnabled || !threadword.Known || runtime.GOARCH != "amd64" {
 		t.Skip("times mean something on Linux on amd64, without the race detector")
 	}
 	get := testing.Benchmark(func(b *testing.B) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ste-go/ste/internal/cgotest"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/ste-go/ste/oslocal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,7 +36,7 @@ func TestO3ThousandsOfCThreads(t *testing.T) {
 			}))
 	}
 	alive := func() int64 { return open.Load() - closed.Load() }
-	n := rounds(1)
+	n := testkit.Rounds(2)
 	burst := func(n int) {
 		var fs []func()
 		for range 4 {
@@ -114,7 +115,7 @@ func TestO8KeyFromC(t *testing.T) {
 
 // O11: what the debug mode finds.
 func init() {
-	children["debug"] = func() {
+	testkit.Children["debug"] = func() {
 		l, err := oslocal.New(func() (int, error) { return 1, nil }, nil)
 		if err != nil {
 			panic(err)

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/ste-go/ste/oslocal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -47,7 +48,7 @@ func TestO6Close(t *testing.T) {
 			_, ok := l.Take()
 			assert.False(t, ok)
 		}()
-		await(t, held)
+		testkit.Await(t, held)
 	}
 	err := l.Close()
 	require.EqualValues(t, 6, closed.Load())
@@ -58,7 +59,7 @@ func TestO6Close(t *testing.T) {
 	require.NoError(t, l.Close())
 	close(hold)
 	for _, end := range ends {
-		await(t, end)
+		testkit.Await(t, end)
 	}
 	l.Each(func(*int64) { t.Error("a value is left") })
 	require.EqualValues(t, 6, closed.Load())
@@ -67,7 +68,7 @@ func TestO6Close(t *testing.T) {
 // O6: Close races with threads that come, use, and end: each value that was opened
 // is closed once, when Close has returned and the threads are gone.
 func TestO6CloseRace(t *testing.T) {
-	for range rounds(10) {
+	for range testkit.Rounds(20) {
 		var open, closed atomic.Int64
 		l := newLocal(t, func() (*atomic.Bool, error) { open.Add(1); return new(atomic.Bool), nil }, func(v **atomic.Bool) error {
 			if (*v).Swap(true) {
@@ -109,7 +110,7 @@ func TestO6CloseWaitsForTheReleasing(t *testing.T) {
 		return nil
 	})
 	onThread(t, func() { l.Get() })
-	await(t, begun)
+	testkit.Await(t, begun)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -125,7 +126,7 @@ func TestO6CloseWaitsForTheReleasing(t *testing.T) {
 		}
 	})
 	close(goOn)
-	await(t, done)
+	testkit.Await(t, done)
 }
 
 // O6: Close in a close function, of the same object and of another.
@@ -145,8 +146,8 @@ func TestO6CloseInClose(t *testing.T) {
 				assert.NoError(t, a.Close())
 			}
 		})
-		require.ErrorIs(t, await(t, done), errTest)
-		require.NoError(t, await(t, done))
+		require.ErrorIs(t, testkit.Await(t, done), errTest)
+		require.NoError(t, testkit.Await(t, done))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ste-go/ste/internal/cgotest"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -18,6 +19,6 @@ func TestO3Fibers(t *testing.T) {
 	cgotest.Fibers(
 		func() { assert.Equal(t, 1, *l.Get()) },
 		func() { assert.Equal(t, 2, *l.Get()) },
-		func() { assert.Equal(t, 2, await(t, closed)) })
-	require.Equal(t, 1, await(t, closed))
+		func() { assert.Equal(t, 2, testkit.Await(t, closed)) })
+	require.Equal(t, 1, testkit.Await(t, closed))
 }

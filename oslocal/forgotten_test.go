@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/ste-go/ste/oslocal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,7 +29,7 @@ func TestO10Forgotten(t *testing.T) {
 			ready <- struct{}{}
 			<-hold
 		})
-		await(t, ready)
+		testkit.Await(t, ready)
 	}
 	until(t, "closed", func() bool { runtime.GC(); return closed.Load() == 3 })
 	close(hold)

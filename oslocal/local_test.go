@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ste-go/ste/internal/here"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/ste-go/ste/oslocal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -119,7 +120,7 @@ func TestO3Order(t *testing.T) {
 		}
 	})
 	for _, want := range []int{0, 7, 8, 6, 2, 9, 1, 3} {
-		require.Equal(t, want, await(t, closed))
+		require.Equal(t, want, testkit.Await(t, closed))
 	}
 }
 
@@ -142,17 +143,17 @@ func TestO7Errors(t *testing.T) {
 			return nil
 		}, oslocal.WithErrorHandler(func(err error) { told <- err; runtime.Goexit() })))
 	}
-	for range rounds(100) {
+	for range testkit.Rounds(200) {
 		onThread(t, func() {
 			for _, l := range ls {
 				l.Get()
 			}
 		})
-		require.ErrorContains(t, await(t, told), "called runtime.Goexit")
-		require.ErrorContains(t, await(t, told), "close panicked: bad\n\ngoroutine ")
-		require.ErrorIs(t, await(t, told), errTest)
+		require.ErrorContains(t, testkit.Await(t, told), "called runtime.Goexit")
+		require.ErrorContains(t, testkit.Await(t, told), "close panicked: bad\n\ngoroutine ")
+		require.ErrorIs(t, testkit.Await(t, told), errTest)
 		for range 4 {
-			await(t, closed)
+			testkit.Await(t, closed)
 		}
 	}
 }
@@ -183,7 +184,7 @@ func TestO9Each(t *testing.T) {
 	busy.Store(4)
 	user := func() {
 		defer busy.Add(-1)
-		for range rounds(100) {
+		for range testkit.Rounds(200) {
 			onThread(t, func() { l.Get() })
 			l.Get()
 			if v, ok := l.Take(); ok {
@@ -210,7 +211,7 @@ func TestO9Each(t *testing.T) {
 		go onThread(t, func() { l.Get(); close(held[i]); <-out })
 	}
 	for _, h := range held {
-		await(t, h)
+		testkit.Await(t, h)
 	}
 	until(t, "the values of living threads, and no others", func() bool {
 		n := 0

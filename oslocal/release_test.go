@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/ste-go/ste/oslocal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -36,7 +37,7 @@ func TestO5CloseFindsNothing(t *testing.T) {
 // O6: Close while the releasing goroutine goes through the object's values: each is
 // closed by one of the two.
 func TestO6CloseAgainstTheReleasing(t *testing.T) {
-	for range rounds(200) {
+	for range testkit.Rounds(400) {
 		begun, goOn := make(chan struct{}, 1), make(chan struct{})
 		gate := newLocal(t, func() (int, error) { return 0, nil }, func(*int) error {
 			begun <- struct{}{}
@@ -46,7 +47,7 @@ func TestO6CloseAgainstTheReleasing(t *testing.T) {
 		var closed atomic.Int64
 		l := newLocal(t, func() (int, error) { return 0, nil }, func(*int) error { closed.Add(1); return nil })
 		onThread(t, func() { gate.Get() })
-		await(t, begun) // which holds the releasing goroutine up
+		testkit.Await(t, begun) // which holds the releasing goroutine up
 		const threads = 50
 		for range threads {
 			onThread(t, func() { l.Get() })
@@ -79,12 +80,12 @@ func TestO9EachLooksTwice(t *testing.T) {
 			assert.Equal(t, 7, v)
 		})
 	}()
-	await(t, opened)
+	testkit.Await(t, opened)
 	go func() {
 		defer close(first)
 		l.Each(func(*int) { close(begun); <-goOn })
 	}()
-	await(t, begun)
+	testkit.Await(t, begun)
 	go func() {
 		defer close(second)
 		l.Each(func(*int) { t.Error("visited a value that Take has") })
@@ -93,7 +94,7 @@ func TestO9EachLooksTwice(t *testing.T) {
 	close(takeNow)
 	until(t, "Take waits", func() bool { return blockedIn(".take(") })
 	close(goOn)
-	await(t, first)
-	await(t, second)
-	await(t, over)
+	testkit.Await(t, first)
+	testkit.Await(t, second)
+	testkit.Await(t, over)
 }

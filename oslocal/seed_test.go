@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/ste-go/ste/oslocal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,7 +28,7 @@ func TestO3Smoke(t *testing.T) {
 		}
 		l.Get() // see the type's comment on the race detector
 	})
-	require.Equal(t, 42, await(t, closed))
+	require.Equal(t, 42, testkit.Await(t, closed))
 }
 
 // A value is there, or is made, or can no longer be had, at each time of its life.
@@ -47,7 +48,7 @@ func TestO1States(t *testing.T) {
 		during = v.during
 		l.Get()
 	})
-	require.ErrorIs(t, await(t, during), oslocal.ErrEnded)
+	require.ErrorIs(t, testkit.Await(t, during), oslocal.ErrEnded)
 	require.NoError(t, l.Close())
 	_, err := l.TryGet()
 	require.ErrorIs(t, err, oslocal.ErrClosed)
@@ -76,7 +77,7 @@ func TestO5Circular(t *testing.T) {
 		return nil
 	})
 	onThread(t, func() { assert.Equal(t, 2, *b.Get()) })
-	first, second := await(t, got), await(t, got)
+	first, second := testkit.Await(t, got), testkit.Await(t, got)
 	require.Equal(t, found{"b", nil}, first, "the newest is closed first")
 	require.Equal(t, "a", second.name)
 	require.ErrorIs(t, second.err, oslocal.ErrEnded)
@@ -93,7 +94,7 @@ func TestO5SelfReferential(t *testing.T) {
 		return nil
 	})
 	onThread(t, func() { assert.Same(t, l, l.Get().l) })
-	require.ErrorIs(t, await(t, got), oslocal.ErrEnded)
+	require.ErrorIs(t, testkit.Await(t, got), oslocal.ErrEnded)
 }
 
 // Closes that use other objects, three deep. A value that the thread has is found,
@@ -120,10 +121,10 @@ func TestO5ThreeDeep(t *testing.T) {
 	})
 	onThread(t, func() { c.Get(); b.Get(); a.Get() })
 	for range 3 {
-		require.NoError(t, await(t, got))
+		require.NoError(t, testkit.Await(t, got))
 	}
 	onThread(t, func() { a.Get() })
-	require.ErrorIs(t, await(t, got), oslocal.ErrEnded)
+	require.ErrorIs(t, testkit.Await(t, got), oslocal.ErrEnded)
 	select {
 	case <-got:
 		t.Error("a value was made for a thread that has ended")
@@ -141,7 +142,7 @@ func TestO5DuringAndAfter(t *testing.T) {
 		return nil
 	})
 	onThread(t, func() { l.Get() })
-	err, _ := await(t, said).(error)
+	err, _ := testkit.Await(t, said).(error)
 	require.ErrorIs(t, err, oslocal.ErrEnded)
 	require.ErrorContains(t, err, "oslocal: Get: ")
 }

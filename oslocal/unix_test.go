@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ste-go/ste/internal/cgotest"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/ste-go/ste/oslocal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,7 +24,7 @@ func TestO4DestructorsCallGo(t *testing.T) {
 		var open, closed atomic.Int64
 		l := newLocal(t, func() (int, error) { open.Add(1); return 1, nil }, func(*int) error { closed.Add(1); return nil })
 		late, had := 0, 0
-		for range rounds(20) {
+		for range testkit.Rounds(40) {
 			round := 0
 			cgotest.Dying(func() {
 				if before {
@@ -48,7 +49,7 @@ func TestO4DestructorsCallGo(t *testing.T) {
 		until(t, "all closed", func() bool { return open.Load() == closed.Load() })
 		require.Positive(t, late)
 		t.Logf("before=%v: %d in time, %d late", before, had, late)
-		require.EqualValues(t, rounds(20), open.Load(), "one value for each thread")
+		require.EqualValues(t, testkit.Rounds(40), open.Load(), "one value for each thread")
 	}
 }
 
@@ -96,7 +97,7 @@ func TestO8Keys(t *testing.T) {
 
 // O8: the very first New, when there is no key.
 func init() {
-	children["no keys"] = func() {
+	testkit.Children["no keys"] = func() {
 		_, give := cgotest.TakeKeys()
 		_, err := oslocal.New(func() (int, error) { return 1, nil }, nil)
 		os.Stdout.WriteString(err.Error())

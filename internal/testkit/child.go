@@ -1,18 +1,43 @@
-// Package child runs the test binary once more, for tests of what ends a process or
-// needs one of its own. The child's TestMain looks for Variable in the environment.
-package child
+package testkit
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 )
 
+// A child is the test binary once more, for tests of what ends a process or needs one of
+// its own. Its TestMain looks for Variable in the environment.
+
 // Variable is the environment variable that names a child's scenario.
 const Variable = "STE_CHILD"
+
+// Children are scenarios that need a process of their own; RunChild runs one.
+var Children = map[string]func(){}
+
+// RunScenario runs a child's scenario and ends the process, when this is a child's.
+func RunScenario() {
+	if f := Children[os.Getenv(Variable)]; f != nil {
+		f()
+		os.Exit(0)
+	}
+}
+
+// RunChild runs a scenario and returns its output and exit code. A child that
+// hangs is killed and fails the test.
+func RunChild(t testing.TB, scenario string, env ...string) (string, int) {
+	t.Helper()
+	NeedProcesses(t)
+	if Children[scenario] == nil {
+		t.Fatalf("no scenario %q", scenario)
+	}
+	return Output(t, Command(t, scenario, nil, env...))
+}
 
 // Command prepares a child with a scenario, args and more environment.
 func Command(t testing.TB, scenario string, args []string, env ...string) *exec.Cmd {
@@ -30,16 +55,16 @@ func Command(t testing.TB, scenario string, args []string, env ...string) *exec.
 	return cmd
 }
 
-// Output runs cmd and returns its output and exit code. A child that hangs for longer
-// than patience is killed and fails the test.
-func Output(t testing.TB, cmd *exec.Cmd, patience time.Duration) (string, int) {
+// Output runs cmd and returns its output and exit code. A child that hangs is killed
+// and fails the test.
+func Output(t testing.TB, cmd *exec.Cmd) (string, int) {
 	t.Helper()
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	timer := time.AfterFunc(*patienceFlag, func() { _ = cmd.Process.Kill() })
 	err := cmd.Wait()
 	if !timer.Stop() {
 		t.Fatalf("child hangs: %s", &out)
@@ -49,6 +74,22 @@ func Output(t testing.TB, cmd *exec.Cmd, patience time.Duration) (string, int) {
 		t.Fatal(err)
 	}
 	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+// NeedProcesses skips the test where there are none.
+func NeedProcesses(t testing.TB) {
+	t.Helper()
+	if runtime.GOARCH == "wasm" {
+		t.Skip("no processes")
+	}
+}
+
+// OrDie ends the child with a message unless err is nil.
+func OrDie(err error) {
+	if err != nil {
+		fmt.Println("failed:", err)
+		os.Exit(1)
+	}
 }
 
 // Self returns the command that starts this program.

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package ste_test
+package testkit
 
 func rememberOSThread(uint64) {}
 

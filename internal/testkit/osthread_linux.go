@@ -1,4 +1,4 @@
-package ste_test
+package testkit
 
 import (
 	"bytes"
@@ -25,9 +25,9 @@ func rememberOSThread(tid uint64) {
 	osThreads.all[tid] = started
 }
 
-// osThreadAlive reports whether the thread lives whose number and start time
+// OSThreadAlive reports whether the thread lives whose number and start time
 // were remembered.
-func osThreadAlive(tid uint64) bool {
+func OSThreadAlive(tid uint64) bool {
 	osThreads.mu.Lock()
 	defer osThreads.mu.Unlock()
 	started := startTime(tid)

@@ -1,0 +1,6 @@
+// Package testkit is what the tests of several packages share: how often a race runs
+// and how long a test waits (flags.go), waiting and racing (wait.go), TestMain and what
+// must not outlive the tests (main.go), processes of their own (child.go).
+//
+// It does not import the library, so that the tests of its innermost packages can use it.
+package testkit

@@ -1,0 +1,7 @@
+//go:build race
+
+package testkit
+
+// RaceEnabled says whether the race detector watches the tests: it makes
+// sync.Pool drop things and allocations uncountable.
+const RaceEnabled = true

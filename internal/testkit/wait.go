@@ -1,0 +1,112 @@
+package testkit
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A Barrier releases its parties together.
+type Barrier struct {
+	arrived sync.WaitGroup
+	open    chan struct{}
+}
+
+// NewBarrier makes a Barrier for so many parties.
+func NewBarrier(parties int) *Barrier {
+	b := &Barrier{open: make(chan struct{})}
+	b.arrived.Add(parties)
+	go func() { b.arrived.Wait(); close(b.open) }()
+	return b
+}
+
+// Wait waits until all parties have come.
+func (b *Barrier) Wait() { b.arrived.Done(); <-b.open }
+
+// Together runs the functions on goroutines of their own, released together,
+// and waits for all of them, however they end. A function that hangs fails the
+// whole run with a dump of all goroutines.
+func Together(t testing.TB, fs ...func()) {
+	t.Helper()
+	b := NewBarrier(len(fs))
+	var wg sync.WaitGroup
+	for _, f := range fs {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			b.Wait()
+			f()
+		}()
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	Await(t, done)
+}
+
+// Await returns what comes from c, which may be its end. It fails the whole run, with
+// a dump of all goroutines, when nothing comes in good time: somebody was left waiting
+// for ever.
+func Await[T any](t testing.TB, c <-chan T) T {
+	t.Helper()
+	timer := time.NewTimer(*patienceFlag)
+	defer timer.Stop()
+	select {
+	case v := <-c:
+		return v
+	case <-timer.C:
+		// Not a failure of t: its cleanups would wait for the same thing.
+		buf := make([]byte, 1<<20)
+		fmt.Fprintf(os.Stderr, "%s: somebody waits for ever (for longer than -patience %v)\n\n%s", t.Name(), *patienceFlag, buf[:runtime.Stack(buf, true)])
+		os.Exit(1)
+		panic("unreachable")
+	}
+}
+
+// Within runs f and fails like Await when it does not end. It reports whether f
+// ended by returning, and what it panicked with if it did that.
+func Within(t testing.TB, f func()) (returned bool, panicked any) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { panicked = recover() }()
+		f()
+		returned = true
+	}()
+	Await(t, done)
+	return returned, panicked
+}
+
+// Collect runs the garbage collector until cond holds. It reports whether cond
+// came to hold before many collections.
+func Collect(cond func() bool) bool {
+	for range 500 {
+		runtime.GC()
+		if cond() {
+			return true
+		}
+		runtime.Gosched()
+	}
+	return false
+}
+
+// IsClosed reports whether c is closed.
+func IsClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// Ended returns a context that has ended.
+func Ended() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}

@@ -1,5 +1,0 @@
-//go:build !race
-
-package ste
-
-const raceEnabled = false

@@ -1,5 +1,0 @@
-//go:build race
-
-package oslocal_test
-
-const raced = true

@@ -305,7 +305,7 @@ func TestRunPendingInDeferredCalls(t *testing.T) {
 				runtime.Goexit()
 			}
 			if i%2 == 0 {
-				require.Equal(t, "outer", panicOf(t, func() { th.Submit(body) }).Value)
+				require.Equal(t, "outer", testkit.PanicOf[*ste.PanicError](t, func() { th.Submit(body) }).Value)
 			} else {
 				returned, p := testkit.Within(t, func() { th.Submit(body) })
 				require.False(t, returned)

@@ -230,7 +230,7 @@ func TestAttachBodyEndsBadly(t *testing.T) {
 func TestAttachPanicKeepsItsStack(t *testing.T) {
 	out, code := testkit.RunChild(t, "attach panics")
 	require.NotZero(t, code)
-	require.Contains(t, out, "boomFrame")
+	require.Contains(t, out, "BoomFrame")
 	require.Contains(t, out, "drained")
 }
 
@@ -238,7 +238,7 @@ func init() {
 	testkit.Children["attach panics"] = func() {
 		ste.Attach(func(th *ste.Thread) error {
 			th.Post(func() { fmt.Println("drained") })
-			boomFrame("oh")
+			testkit.BoomFrame("oh")
 			return nil
 		})
 	}

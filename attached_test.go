@@ -31,7 +31,7 @@ func TestAttachedIsAThread(t *testing.T) {
 		for i := range 1000 {
 			require.NoError(t, th.Post(func() { require.Equal(t, i, next); next++ }))
 		}
-		pe := panicOf(t, func() { th.Submit(func() { boomFrame("oh") }) })
+		pe := testkit.PanicOf[*ste.PanicError](t, func() { th.Submit(func() { testkit.BoomFrame("oh") }) })
 		require.Equal(t, "oh", pe.Value)
 		require.Equal(t, th.Tag(), pe.Tag)
 		require.Equal(t, 1000, next)

@@ -135,7 +135,7 @@ func TestB2CloseEndsBadly(t *testing.T) {
 			runtime.Goexit()
 			return nil
 		}, func(err error) { require.ErrorIs(t, err, oops) }},
-		"stray locks": {func(int) error { strayLocks(40); strayUnlocks(60); return oops }, func(err error) {
+		"stray locks": {func(int) error { testkit.StrayLocks(40); testkit.StrayUnlocks(60); return oops }, func(err error) {
 			require.ErrorIs(t, err, oops)
 		}},
 	}

@@ -257,7 +257,7 @@ func init() {
 				testkit.OrDie(err)
 				testkit.OrDie(th.Submit(func() {
 					tid = osthread.ID()
-					strayUnlocks(10 * ste.LockDepth)
+					testkit.StrayUnlocks(10 * ste.LockDepth)
 					if before {
 						wander()
 					}
@@ -285,7 +285,7 @@ func TestT1StrayLocksBeforeAClose(t *testing.T) {
 		require.NoError(t, th.Submit(func() { l.Get() }))
 		return l
 	}
-	for _, stray := range []func(int){strayLocks, strayUnlocks} {
+	for _, stray := range []func(int){testkit.StrayLocks, testkit.StrayUnlocks} {
 		for n := range 4 {
 			b, h := bind(t, th)
 			local := l()

@@ -240,7 +240,7 @@ func TestT16SilentContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		never := func() { t.Error("ran after its call was over") }
 		over := make(chan struct{})
-		silent := oddContext{context.Background(), func() <-chan struct{} { return over }}
+		silent := testkit.OddContext{Context: context.Background(), OnDone: func() <-chan struct{} { return over }}
 		go func() { // no Sleep: the bubble's clock stands still while somebody waits outside
 			for range 100 {
 				runtime.Gosched()

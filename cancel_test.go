@@ -30,15 +30,6 @@ func TestT12CancelQueued(t *testing.T) {
 	require.NoError(t, th.Submit(func() {}))
 }
 
-// oddContext is a Context of somebody's own: Done may panic, Err may say nil for
-// ever.
-type oddContext struct {
-	context.Context
-	done func() <-chan struct{}
-}
-
-func (c oddContext) Done() <-chan struct{} { return c.done() }
-
 // T4, T12: a Context that does not keep its own contract cannot make a call
 // return before its f.
 func TestT12OddContexts(t *testing.T) {
@@ -47,10 +38,10 @@ func TestT12OddContexts(t *testing.T) {
 	require.NoError(t, th.Post(func() { <-block }))
 	f := func() { t.Error("ran after its call was over") }
 	_, v := testkit.Within(t, func() {
-		th.SubmitContext(oddContext{context.Background(), func() <-chan struct{} { panic("odd") }}, f)
+		th.SubmitContext(testkit.OddContext{Context: context.Background(), OnDone: func() <-chan struct{} { panic("odd") }}, f)
 	})
 	require.Equal(t, "odd", v)
-	silent := oddContext{context.Background(), func() <-chan struct{} {
+	silent := testkit.OddContext{Context: context.Background(), OnDone: func() <-chan struct{} {
 		c := make(chan struct{})
 		close(c)
 		return c

@@ -56,7 +56,7 @@ func TestAttachToALoopInC(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, 3, got)
 			case 1:
-				require.Equal(t, "oh", panicOf(t, func() { th.Submit(func() { boomFrame("oh") }) }).Value)
+				require.Equal(t, "oh", testkit.PanicOf[*ste.PanicError](t, func() { th.Submit(func() { testkit.BoomFrame("oh") }) }).Value)
 			case 2:
 				returned, _ := testkit.Within(t, func() { th.Submit(runtime.Goexit) })
 				require.False(t, returned)

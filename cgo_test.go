@@ -41,7 +41,7 @@ func TestT8ThroughC(t *testing.T) {
 	th := start(t)
 	tid := testkit.OSThreadOf(t, th)
 	for range 100 {
-		pe := panicOf(t, func() { th.Submit(func() { cgotest.CallFromC(func() { boomFrame("from C") }) }) })
+		pe := testkit.PanicOf[*ste.PanicError](t, func() { th.Submit(func() { cgotest.CallFromC(func() { testkit.BoomFrame("from C") }) }) })
 		require.Equal(t, "from C", pe.Value)
 		require.Equal(t, tid, testkit.OSThreadOf(t, th))
 	}

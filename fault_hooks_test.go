@@ -127,11 +127,11 @@ var misdeeds = map[string]func(th, back *ste.Thread) error{
 	"ring of Closes": func(th, back *ste.Thread) error {
 		return back.Submit(func() { th.Close() })
 	},
-	"unlocks": func(*ste.Thread, *ste.Thread) error { strayUnlocks(2); return nil },
-	"locks":   func(*ste.Thread, *ste.Thread) error { strayLocks(3); return nil },
+	"unlocks": func(*ste.Thread, *ste.Thread) error { testkit.StrayUnlocks(2); return nil },
+	"locks":   func(*ste.Thread, *ste.Thread) error { testkit.StrayLocks(3); return nil },
 	"locks and unlocks": func(*ste.Thread, *ste.Thread) error {
-		strayUnlocks(2)
-		strayLocks(1)
+		testkit.StrayUnlocks(2)
+		testkit.StrayLocks(1)
 		return nil
 	},
 	"starts a goroutine that outlives it": func(th, _ *ste.Thread) error {
@@ -156,7 +156,7 @@ var misdeeds = map[string]func(th, back *ste.Thread) error{
 // Every hook does everything wrong: the Thread ends all the same, each call returns,
 // the error says so, and another Thread is as good as before.
 func TestFaultHooks(t *testing.T) {
-	logTo(t, slog.DiscardHandler)
+	testkit.LogTo(t, slog.DiscardHandler)
 	back := start(t)
 	for hook, maker := range hookMakers {
 		for deed, do := range misdeeds {
@@ -293,7 +293,7 @@ func TestFaultSilentContextOnTheThread(t *testing.T) {
 func init() {
 	testkit.Children["silent context"] = func() {
 		over := make(chan struct{})
-		ctx := oddContext{context.Background(), func() <-chan struct{} { return over }}
+		ctx := testkit.OddContext{Context: context.Background(), OnDone: func() <-chan struct{} { return over }}
 		th, _ := ste.New()
 		th.Submit(func() {
 			th.Shutdown(ctx)

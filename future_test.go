@@ -26,17 +26,17 @@ func TestT8AsyncUnclaimed(t *testing.T) {
 
 	taken, err := ste.Async(th, boom)
 	require.NoError(t, err)
-	panicOf(t, func() { taken.Wait(context.Background()) })
+	testkit.PanicOf[*ste.PanicError](t, func() { taken.Wait(context.Background()) })
 
 	waiting, err := ste.Async(th, func() (int, error) { runtime.Gosched(); panic("x") })
 	require.NoError(t, err)
-	panicOf(t, func() { waiting.Wait(context.Background()) })
+	testkit.PanicOf[*ste.PanicError](t, func() { waiting.Wait(context.Background()) })
 
 	kept, err := ste.Async(th, boom)
 	require.NoError(t, err)
 	require.NoError(t, th.Close())
 	require.Len(t, got, 1, "the Thread has closed")
-	panicOf(t, func() { kept.Wait(context.Background()) }) // still there for who asks late
+	testkit.PanicOf[*ste.PanicError](t, func() { kept.Wait(context.Background()) }) // still there for who asks late
 	runtime.KeepAlive(kept)
 }
 

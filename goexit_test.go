@@ -64,7 +64,7 @@ func TestT9ManyGoexits(t *testing.T) {
 	require.Less(t, after.StackInuse, before.StackInuse+1<<20)
 	require.Less(t, after.HeapAlloc, before.HeapAlloc+1<<20)
 
-	require.Equal(t, "still", panicOf(t, func() { th.Submit(func() { boomFrame("still") }) }).Value)
+	require.Equal(t, "still", testkit.PanicOf[*ste.PanicError](t, func() { th.Submit(func() { testkit.BoomFrame("still") }) }).Value)
 	require.NoError(t, th.Post(func() { panic("handled") }))
 	require.NoError(t, th.Submit(func() {}))
 	require.Equal(t, 1, handled)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"runtime"
 	"testing"
@@ -27,17 +26,6 @@ func (r records) Handle(_ context.Context, record slog.Record) error {
 }
 func (r records) WithAttrs([]slog.Attr) slog.Handler { return r }
 func (r records) WithGroup(string) slog.Handler      { return r }
-
-// logTo sends what is logged to h until the test ends.
-func logTo(t *testing.T, h slog.Handler) {
-	logger, w, flags := slog.Default(), log.Writer(), log.Flags()
-	slog.SetDefault(slog.New(h)) // and log's output with it
-	t.Cleanup(func() {
-		slog.SetDefault(logger)
-		log.SetOutput(w)
-		log.SetFlags(flags)
-	})
-}
 
 var errOfClosing = errors.New("of the closing")
 
@@ -79,7 +67,7 @@ var unheard = map[string]func(t *testing.T, opts ...ste.Option){
 func TestErrorsNobodyWaitsFor(t *testing.T) {
 	for name, fail := range unheard {
 		logged := make(records, 10)
-		logTo(t, logged)
+		testkit.LogTo(t, logged)
 		fail(t, ste.WithName("lonely"))
 		record := testkit.Await(t, (chan slog.Record)(logged))
 		require.Equal(t, slog.LevelError, record.Level)
@@ -128,7 +116,7 @@ func TestHandlerThatPanicsOverABound(t *testing.T) {
 
 func init() {
 	testkit.Children["panic in the handler for a Bound"] = func() {
-		th, err := ste.New(ste.WithErrorHandler(func(error) { boomFrame("fire in the engine room") }))
+		th, err := ste.New(ste.WithErrorHandler(func(error) { testkit.BoomFrame("fire in the engine room") }))
 		testkit.OrDie(err)
 		b, err := ste.Bind(th, func() (int, error) { return 1, nil }, func(int) error { return errOfClosing })
 		testkit.OrDie(err)

@@ -50,7 +50,7 @@ func TestLocalEach(t *testing.T) {
 	}))
 	require.Len(t, seen, 2)
 	require.ErrorIs(t, l.Each(testkit.Ended(), add), context.Canceled)
-	require.Equal(t, "boom", panicOf(t, func() { l.Each(context.Background(), func(ste.Tag, *int) error { panic("boom") }) }).Value)
+	require.Equal(t, "boom", testkit.PanicOf[*ste.PanicError](t, func() { l.Each(context.Background(), func(ste.Tag, *int) error { panic("boom") }) }).Value)
 	returned, _ := testkit.Within(t, func() {
 		l.Each(context.Background(), func(ste.Tag, *int) error { runtime.Goexit(); return nil })
 	})

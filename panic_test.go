@@ -14,18 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// panicOf returns the *PanicError that f panics with.
-func panicOf(t testing.TB, f func()) *ste.PanicError {
-	t.Helper()
-	returned, v := testkit.Within(t, f)
-	require.False(t, returned)
-	require.IsType(t, &ste.PanicError{}, v)
-	return v.(*ste.PanicError)
-}
-
-// boomFrame is a function name to look for in stacks.
-func boomFrame(v any) { panic(v) }
-
 // T8: a waiting caller panics with the original value and the Thread's stack,
 // and the Thread serves on.
 func TestT8WaitingCallersPanic(t *testing.T) {
@@ -42,16 +30,16 @@ func TestT8WaitingCallersPanic(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			pe := panicOf(t, func() { call(func() { boomFrame(cause) }) })
+			pe := testkit.PanicOf[*ste.PanicError](t, func() { call(func() { testkit.BoomFrame(cause) }) })
 			require.Same(t, cause, pe.Value)
 			require.Equal(t, th.Tag(), pe.Tag)
-			require.Contains(t, string(pe.Stack), "boomFrame")
+			require.Contains(t, string(pe.Stack), "BoomFrame")
 			require.ErrorIs(t, pe, fs.ErrNotExist)
 			var path *fs.PathError
 			require.ErrorAs(t, pe, &path)
 			require.Contains(t, pe.Error(), "ste: panic on Thread")
 			require.Contains(t, pe.Error(), "(gl)")
-			require.Contains(t, pe.Error(), "boomFrame")
+			require.Contains(t, pe.Error(), "BoomFrame")
 			require.NoError(t, th.Submit(func() {}))
 		})
 	}
@@ -61,23 +49,23 @@ func TestT8WaitingCallersPanic(t *testing.T) {
 func TestT8Values(t *testing.T) {
 	th := start(t)
 	t.Run("not an error", func(t *testing.T) {
-		pe := panicOf(t, func() { th.Submit(func() { panic(42) }) })
+		pe := testkit.PanicOf[*ste.PanicError](t, func() { th.Submit(func() { panic(42) }) })
 		require.Equal(t, 42, pe.Value)
 		require.NoError(t, pe.Unwrap())
 	})
 	t.Run("nil", func(t *testing.T) {
-		pe := panicOf(t, func() { th.Submit(func() { panic(nil) }) })
+		pe := testkit.PanicOf[*ste.PanicError](t, func() { th.Submit(func() { panic(nil) }) })
 		var nilPanic *runtime.PanicNilError
 		require.ErrorAs(t, pe, &nilPanic)
 	})
 	t.Run("runtime error", func(t *testing.T) {
 		var m map[string]int
-		pe := panicOf(t, func() { th.Submit(func() { m["x"] = 1 }) })
+		pe := testkit.PanicOf[*ste.PanicError](t, func() { th.Submit(func() { m["x"] = 1 }) })
 		var re runtime.Error
 		require.ErrorAs(t, pe, &re)
 	})
 	t.Run("deferred", func(t *testing.T) {
-		pe := panicOf(t, func() {
+		pe := testkit.PanicOf[*ste.PanicError](t, func() {
 			th.Submit(func() {
 				defer func() { panic("second") }()
 				panic("first")
@@ -86,9 +74,9 @@ func TestT8Values(t *testing.T) {
 		require.Equal(t, "second", pe.Value)
 	})
 	t.Run("deferred while Goexit", func(t *testing.T) {
-		pe := panicOf(t, func() {
+		pe := testkit.PanicOf[*ste.PanicError](t, func() {
 			th.Submit(func() {
-				defer boomFrame("in defer")
+				defer testkit.BoomFrame("in defer")
 				runtime.Goexit()
 			})
 		})
@@ -120,12 +108,12 @@ func TestT8PanicNil(t *testing.T) {
 	}
 	told := make(chan error, 1)
 	th := start(t, ste.WithErrorHandler(func(err error) { told <- err }))
-	isNil(panicOf(t, func() { th.Submit(func() { panic(nil) }) }))
+	isNil(testkit.PanicOf[*ste.PanicError](t, func() { th.Submit(func() { panic(nil) }) }))
 	require.NoError(t, th.Post(func() { panic(nil) }))
 	isNil(testkit.Await(t, told))
 	fu, err := ste.Async(th, func() (int, error) { panic(nil) })
 	require.NoError(t, err)
-	isNil(panicOf(t, func() { fu.Wait(context.Background()) }))
+	isNil(testkit.PanicOf[*ste.PanicError](t, func() { fu.Wait(context.Background()) }))
 	_, err = ste.New(ste.WithInit(func() error { panic(nil) }))
 	isNil(err)
 	require.NoError(t, th.Submit(func() {}))
@@ -136,10 +124,10 @@ func TestT8PanicNil(t *testing.T) {
 func TestT8AcrossThreads(t *testing.T) {
 	a, b := start(t, ste.WithName("a")), start(t, ste.WithName("b"))
 	var inner any
-	pe := panicOf(t, func() {
+	pe := testkit.PanicOf[*ste.PanicError](t, func() {
 		a.Submit(func() {
 			defer func() { inner = recover(); panic(inner) }()
-			b.Submit(func() { boomFrame("deep") })
+			b.Submit(func() { testkit.BoomFrame("deep") })
 		})
 	})
 	require.Same(t, inner, pe)
@@ -159,14 +147,14 @@ func TestT8Handler(t *testing.T) {
 	}))
 	block := make(chan struct{})
 	th.Post(func() { <-block })
-	require.NoError(t, th.Post(func() { boomFrame(os.ErrPermission) }))
+	require.NoError(t, th.Post(func() { testkit.BoomFrame(os.ErrPermission) }))
 	require.NoError(t, th.Post(func() { trace = append(trace, "next") }))
 	close(block)
 	require.NoError(t, th.Submit(func() {}))
 	require.Equal(t, []string{"handler", "next"}, trace)
 	require.Len(t, got, 1)
 	require.ErrorIs(t, got[0], os.ErrPermission)
-	require.Contains(t, got[0].Error(), "boomFrame")
+	require.Contains(t, got[0].Error(), "BoomFrame")
 }
 
 // T8: without a handler a posted panic kills the process, with the task's frames
@@ -179,14 +167,14 @@ func TestT8CrashWithoutHandler(t *testing.T) {
 			require.Equal(t, 2, code, out)
 			require.Contains(t, out, "panic: ste: ")
 			require.Contains(t, out, "fire in the engine room")
-			require.Contains(t, out, "boomFrame", "the task's frames")
+			require.Contains(t, out, "BoomFrame", "the task's frames")
 			require.NotContains(t, out, "survived")
 		})
 	}
 }
 
 func init() {
-	boom := func() { boomFrame("fire in the engine room") }
+	boom := func() { testkit.BoomFrame("fire in the engine room") }
 	linger := func(th *ste.Thread) {
 		for range 100 {
 			th.Submit(func() {})
@@ -228,12 +216,12 @@ func init() {
 
 // T8: a panic in WithInit is New's error.
 func TestT8Init(t *testing.T) {
-	th, err := ste.New(ste.WithInit(func() error { boomFrame(os.ErrExist); return nil }))
+	th, err := ste.New(ste.WithInit(func() error { testkit.BoomFrame(os.ErrExist); return nil }))
 	require.Nil(t, th)
 	require.ErrorIs(t, err, os.ErrExist)
 	var pe *ste.PanicError
 	require.ErrorAs(t, err, &pe)
-	require.Contains(t, string(pe.Stack), "boomFrame")
+	require.Contains(t, string(pe.Stack), "BoomFrame")
 }
 
 // T8: panics, Goexits and errors of teardowns are Close's error, and the other
@@ -246,7 +234,7 @@ func TestT8T9Teardowns(t *testing.T) {
 	th := start(t,
 		hook(1, func() error { return os.ErrInvalid }),
 		hook(2, func() error { runtime.Goexit(); return nil }),
-		hook(3, func() error { boomFrame(os.ErrExist); return nil }),
+		hook(3, func() error { testkit.BoomFrame(os.ErrExist); return nil }),
 		hook(4, func() error { return nil }),
 	)
 	err := th.Close()

@@ -142,7 +142,7 @@ func TestRunPendingEndsBadly(t *testing.T) {
 				defer close(pumped)
 				switch i % 3 {
 				case 0:
-					require.Equal(t, "oh", panicOf(t, func() { th.Submit(func() { boomFrame("oh") }) }).Value)
+					require.Equal(t, "oh", testkit.PanicOf[*ste.PanicError](t, func() { th.Submit(func() { testkit.BoomFrame("oh") }) }).Value)
 				case 1:
 					returned, _ := testkit.Within(t, func() { th.Submit(runtime.Goexit) })
 					require.False(t, returned)
@@ -307,7 +307,7 @@ func TestT1StrayLocksAfterRunPending(t *testing.T) {
 
 func init() {
 	testkit.Children["stray locks after RunPending"] = func() {
-		for _, stray := range []func(){func() { strayLocks(2) }, func() { strayUnlocks(2) }} {
+		for _, stray := range []func(){func() { testkit.StrayLocks(2) }, func() { testkit.StrayUnlocks(2) }} {
 			th, err := ste.New()
 			testkit.OrDie(err)
 			tids := map[uint64]bool{}

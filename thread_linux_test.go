@@ -165,8 +165,8 @@ func requireOnlyAway(t *testing.T, dir string, tid uint64) {
 func TestT1OSThreadEnds(t *testing.T) {
 	for name, task := range map[string]func(){
 		"quiet":   func() {},
-		"locks":   func() { strayLocks(3) },
-		"unlocks": func() { strayUnlocks(3) },
+		"locks":   func() { testkit.StrayLocks(3) },
+		"unlocks": func() { testkit.StrayUnlocks(3) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 20 {

@@ -45,7 +45,7 @@ func TestT1StaysLocked(t *testing.T) {
 	th := start(t)
 	stray := func() {
 		assert.True(t, lockedHere())
-		strayUnlocks(2)
+		testkit.StrayUnlocks(2)
 		assert.True(t, lockedHere())
 	}
 	for alone := range 20 {
@@ -69,10 +69,10 @@ func TestT1StrayLocks(t *testing.T) {
 		"unlock":       runtime.UnlockOSThread,
 		"two unlocks":  func() { runtime.UnlockOSThread(); runtime.UnlockOSThread() },
 		"lock":         runtime.LockOSThread,
-		"two locks":    func() { strayLocks(2) },
-		"twenty locks": func() { strayLocks(20) },
-		"many unlocks": func() { strayUnlocks(ste.LockDepth / 2); strayLocks(ste.LockDepth / 2) },
-		"many locks":   func() { strayLocks(100); strayUnlocks(100) },
+		"two locks":    func() { testkit.StrayLocks(2) },
+		"twenty locks": func() { testkit.StrayLocks(20) },
+		"many unlocks": func() { testkit.StrayUnlocks(ste.LockDepth / 2); testkit.StrayLocks(ste.LockDepth / 2) },
+		"many locks":   func() { testkit.StrayLocks(100); testkit.StrayUnlocks(100) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Company on the processors, for the scheduler to move goroutines about.
@@ -115,18 +115,6 @@ func TestT1StrayLocks(t *testing.T) {
 	}
 }
 
-func strayUnlocks(n int) {
-	for range n {
-		runtime.UnlockOSThread()
-	}
-}
-
-func strayLocks(n int) {
-	for range n {
-		runtime.LockOSThread()
-	}
-}
-
 // T1: a task that unlocks the Thread for good either stays where it is or ends
 // the process at its end; no later task runs on another OS thread.
 func TestT1UnlockForGoodIsLoud(t *testing.T) {
@@ -149,7 +137,7 @@ func TestT1StrayUnlocksGiveNothingAway(t *testing.T) {
 		gate := make(chan struct{})
 		require.NoError(t, th.Post(func() { <-gate }))
 		for range 2 * ste.LockDepth {
-			require.NoError(t, th.Post(func() { strayUnlocks(2); runtime.Gosched() }))
+			require.NoError(t, th.Post(func() { testkit.StrayUnlocks(2); runtime.Gosched() }))
 		}
 		stop := make(chan struct{})
 		var wg sync.WaitGroup
@@ -203,15 +191,15 @@ func TestT1NeverMovedByItself(t *testing.T) {
 
 // T1: many stray locks at once, in an init, a task and before a Goexit.
 func TestT1ManyLocksAtOnce(t *testing.T) {
-	th := start(t, ste.WithInit(func() error { strayLocks(500); return nil }))
+	th := start(t, ste.WithInit(func() error { testkit.StrayLocks(500); return nil }))
 	tid := testkit.OSThreadOf(t, th)
-	testkit.Within(t, func() { th.Submit(func() { strayLocks(300); runtime.Goexit() }) })
-	require.NoError(t, th.Submit(func() { strayLocks(1000) }))
+	testkit.Within(t, func() { th.Submit(func() { testkit.StrayLocks(300); runtime.Goexit() }) })
+	require.NoError(t, th.Submit(func() { testkit.StrayLocks(1000) }))
 	require.Equal(t, tid, testkit.OSThreadOf(t, th))
 	require.NoError(t, th.Close())
 
 	for _, hook := range []func(func() error) ste.Option{ste.WithInit, ste.WithTeardown} {
-		th, err := ste.New(hook(func() error { strayLocks(500); return nil }))
+		th, err := ste.New(hook(func() error { testkit.StrayLocks(500); return nil }))
 		require.NoError(t, err)
 		require.NoError(t, th.Close(), "without a task")
 	}
@@ -224,7 +212,7 @@ func init() {
 		th.Submit(func() { tid = osthread.ID() })
 		for range 1000 {
 			th.Submit(func() {
-				strayUnlocks(10 * ste.LockDepth)
+				testkit.StrayUnlocks(10 * ste.LockDepth)
 				// Let another goroutine have this OS thread, and come back on another.
 				for range 100 {
 					go func() { time.Sleep(50 * time.Microsecond) }()

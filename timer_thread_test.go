@@ -177,7 +177,7 @@ func TestT1StrayLocksInTicks(t *testing.T) {
 func init() {
 	testkit.Children["stray locks in ticks"] = func() {
 		for _, stray := range []func(){
-			runtime.LockOSThread, func() { strayLocks(2) }, runtime.UnlockOSThread, func() { strayUnlocks(2) },
+			runtime.LockOSThread, func() { testkit.StrayLocks(2) }, runtime.UnlockOSThread, func() { testkit.StrayUnlocks(2) },
 		} {
 			th, err := ste.New()
 			testkit.OrDie(err)

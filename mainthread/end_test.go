@@ -35,36 +35,36 @@ func panicOf(t *testing.T, f func(*ste.Thread), opts ...ste.Option) *ste.PanicEr
 func TestPanicOfF(t *testing.T) {
 	cause := &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}
 	for name, f := range map[string]func(*ste.Thread){
-		"in f":     func(*ste.Thread) { boomFrame(cause) },
-		"deferred": func(*ste.Thread) { defer boomFrame(cause); panic("first") },
+		"in f":     func(*ste.Thread) { testkit.BoomFrame(cause) },
+		"deferred": func(*ste.Thread) { defer testkit.BoomFrame(cause); panic("first") },
 		"deferred while Goexit": func(*ste.Thread) {
-			defer boomFrame(cause)
+			defer testkit.BoomFrame(cause)
 			runtime.Goexit()
 		},
 		"after Close": func(th *ste.Thread) {
 			require.NoError(t, th.Close())
-			boomFrame(cause)
+			testkit.BoomFrame(cause)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pe := panicOf(t, f)
 			require.Same(t, cause, pe.Value)
 			require.Equal(t, ste.Tag{}, pe.Tag)
-			require.Contains(t, string(pe.Stack), "boomFrame")
+			require.Contains(t, string(pe.Stack), "BoomFrame")
 			require.ErrorIs(t, pe, fs.ErrNotExist)
 		})
 	}
 	t.Run("nil", func(t *testing.T) {
-		pe := panicOf(t, func(*ste.Thread) { boomFrame(nil) })
+		pe := panicOf(t, func(*ste.Thread) { testkit.BoomFrame(nil) })
 		var silent *runtime.PanicNilError
 		require.ErrorAs(t, pe, &silent)
-		require.Contains(t, string(pe.Stack), "boomFrame")
+		require.Contains(t, string(pe.Stack), "BoomFrame")
 	})
 	t.Run("a nil PanicError", func(t *testing.T) {
-		pe := panicOf(t, func(*ste.Thread) { boomFrame((*ste.PanicError)(nil)) })
+		pe := panicOf(t, func(*ste.Thread) { testkit.BoomFrame((*ste.PanicError)(nil)) })
 		require.NotNil(t, pe)
 		require.Equal(t, (*ste.PanicError)(nil), pe.Value)
-		require.Contains(t, string(pe.Stack), "boomFrame")
+		require.Contains(t, string(pe.Stack), "BoomFrame")
 	})
 }
 
@@ -78,7 +78,7 @@ func TestPanicErrorStaysTheSame(t *testing.T) {
 			first = recover().(*ste.PanicError)
 			panic(first)
 		}()
-		th.Submit(func() { boomFrame("of a task") })
+		th.Submit(func() { testkit.BoomFrame("of a task") })
 	})
 	require.Same(t, first, pe)
 	require.Equal(t, "of a task", pe.Value)
@@ -98,13 +98,13 @@ func init() {
 			pe, ok := recover().(*ste.PanicError)
 			require.True(t, ok)
 			require.IsType(t, new(runtime.PanicNilError), pe.Value)
-			require.Contains(t, string(pe.Stack), "boomFrame")
+			require.Contains(t, string(pe.Stack), "BoomFrame")
 		}()
 		func() { // that recover returns nil here is what is special
 			defer func() { require.Nil(t, recover()) }()
 			panic(nil)
 		}()
-		mainthread.Run(func(*ste.Thread) { boomFrame(nil) })
+		mainthread.Run(func(*ste.Thread) { testkit.BoomFrame(nil) })
 	}
 }
 
@@ -114,7 +114,7 @@ func TestPanicOfFEndsTheProcess(t *testing.T) {
 	out, code := testkit.RunChild(t, "panic")
 	require.Equal(t, 2, code)
 	require.Contains(t, out, "panic: ste: panic on no Thread: oh")
-	require.Contains(t, out, "boomFrame")
+	require.Contains(t, out, "BoomFrame")
 	require.Contains(t, out, "drained")
 }
 
@@ -122,7 +122,7 @@ func init() {
 	testkit.Children["panic"] = func() {
 		mainthread.Run(func(th *ste.Thread) {
 			th.Post(func() { println("drained") })
-			boomFrame("oh")
+			testkit.BoomFrame("oh")
 		})
 	}
 }
@@ -182,7 +182,7 @@ func TestErrorsOfAttach(t *testing.T) {
 	}{
 		"bad option": {never, []ste.Option{ste.WithQueueLimit(0)}, "ste: mainthread.Run: ste: WithQueueLimit(0)"},
 		"init fails": {never, []ste.Option{ste.WithInit(func() error { return oh })}, "ste: mainthread.Run: oh"},
-		"init panics": {never, []ste.Option{ste.WithInit(func() error { boomFrame(oh); return nil })},
+		"init panics": {never, []ste.Option{ste.WithInit(func() error { testkit.BoomFrame(oh); return nil })},
 			"ste: mainthread.Run: ste: panic on Thread"},
 		"teardown fails":             {func(*ste.Thread) {}, []ste.Option{teardown}, "ste: mainthread.Run: oh"},
 		"teardown fails, f is later": {last, []ste.Option{teardown}, "ste: mainthread.Run: oh"},
@@ -209,7 +209,7 @@ func TestErrorsOfTheClosingGoToSlog(t *testing.T) {
 	var log bytes.Buffer
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 
-	require.Equal(t, "oh", panicOf(t, func(*ste.Thread) { boomFrame("oh") }, teardown).Value)
+	require.Equal(t, "oh", panicOf(t, func(*ste.Thread) { testkit.BoomFrame("oh") }, teardown).Value)
 	require.Contains(t, log.String(), "ste: mainthread.Run: ")
 	require.Contains(t, log.String(), "of the teardown")
 }

@@ -87,6 +87,3 @@ func exits(f, check func()) {
 	f()
 	returned = true
 }
-
-// boomFrame is a function name to look for in stacks.
-func boomFrame(v any) { panic(v) }

@@ -86,7 +86,7 @@ func TestPanicsAndGoexitsOfTasks(t *testing.T) {
 					require.Equal(t, "oh", pe.Value)
 					require.Equal(t, th.Tag(), pe.Tag)
 				}()
-				th.Submit(func() { boomFrame("oh") })
+				th.Submit(func() { testkit.BoomFrame("oh") })
 			}()
 			exited := make(chan bool)
 			go func() {

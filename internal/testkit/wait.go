@@ -1,7 +1,6 @@
 package testkit
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -102,11 +101,4 @@ func IsClosed(c <-chan struct{}) bool {
 	default:
 		return false
 	}
-}
-
-// Ended returns a context that has ended.
-func Ended() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ste-go/ste"
@@ -373,4 +374,39 @@ func TestT7ShutdownForgetsItsContext(t *testing.T) {
 	}()
 	require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(freed) }))
 	runtime.KeepAlive(th)
+}
+
+// T16, T13: a Shutdown on a Thread in a bubble, limited by a ctx that somebody
+// outside ends.
+func TestT16ShutdownByAnOutsideContext(t *testing.T) {
+	for range 20 {
+		ctx, cancel := context.WithCancel(context.Background())
+		ctx.Done() // made out here
+		limited, cancelled := make(chan *ste.Thread), make(chan struct{})
+		go func() {
+			th := <-limited
+			cancel()
+			for !ste.Doomed(th) { // by what cancel has started
+				time.Sleep(10 * time.Microsecond)
+			}
+			close(cancelled)
+		}()
+		synctest.Test(t, func(t *testing.T) {
+			th, err := ste.New()
+			require.NoError(t, err)
+			begin := make(chan struct{})
+			require.NoError(t, th.Post(func() {
+				<-begin
+				th.Shutdown(ctx)
+				limited <- th
+				<-cancelled
+			}))
+			waiter := make(chan error, 1)
+			go func() { waiter <- th.Submit(func() { t.Error("dropped, but ran") }) }()
+			synctest.Wait()
+			close(begin)
+			require.Equal(t, ste.ErrClosed, <-waiter)
+			<-th.Done()
+		})
+	}
 }

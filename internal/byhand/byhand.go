@@ -1,7 +1,7 @@
 // Package byhand is what Go programs write in place of ste: a goroutine locked
 // to an OS thread, a channel of closures, a done channel for each.
 //
-// It exists to be compared with. TestByHandTable in the root package runs both
+// It exists to be compared with. TestByHandTable in internal/trials runs both
 // through the same situations and makes the table in the README. Nobody should
 // import it.
 //

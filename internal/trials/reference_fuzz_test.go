@@ -1,4 +1,4 @@
-package ste_test
+package trials
 
 import (
 	"context"
@@ -211,7 +211,7 @@ func compare(t *testing.T, prog script) int {
 
 // FuzzReference compares a Thread with the reference.
 //
-//	go test -run '^$' -fuzz FuzzReference .
+//	go test -run '^$' -fuzz FuzzReference ./internal/trials
 func FuzzReference(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { compare(t, decode(data)) })
 }

@@ -1,4 +1,4 @@
-package ste_test
+package trials
 
 import (
 	"context"
@@ -253,8 +253,9 @@ func inputTable(t *testing.T) string {
 // Every exported function and method is called with every kind of bad argument that
 // its parameters allow, also on closed, foreign, nil and zero receivers, off every
 // Thread and on the wrong one. docs/input.md says what each call answers. Nothing
-// hangs, and the rules of broken hold. To write it anew: go test -run TestBadInput -update .
+// hangs, and the rules of broken hold. To write it anew: go test -run TestBadInput -update ./internal/trials
 func TestBadInput(t *testing.T) {
+	atRoot(t)
 	const begin, end = "<!-- input:begin -->\n", "<!-- input:end -->"
 	table := "| call | with | answers |\n|---|---|---|\n" + inputTable(t)
 	page, err := os.ReadFile("docs/input.md")
@@ -273,6 +274,7 @@ func TestBadInput(t *testing.T) {
 // No exported function or method is missing from the table, and the table names none
 // that is not there.
 func TestBadInputNamesAll(t *testing.T) {
+	atRoot(t)
 	want := exportedCalls(t)
 	seen := map[string]bool{}
 	for _, r := range inputRows() {

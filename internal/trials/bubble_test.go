@@ -1,9 +1,10 @@
-package ste_test
+package trials
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
@@ -145,14 +146,16 @@ func TestT16ForgottenInABubble(t *testing.T) {
 }
 
 func TestChildForgottenInABubble(t *testing.T) {
-	if failNowThread == nil {
+	if os.Getenv(testkit.Variable) != "tests" {
 		return
 	}
+	outside, err := ste.New()
+	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
 		func() { ste.New() }()
 		// Let the collector find it, in real time, while the bubble lives. Nobody
 		// may touch it from outside: that would end the process.
-		failNowThread.Submit(func() {
+		outside.Submit(func() {
 			for range 20 {
 				runtime.GC()
 				time.Sleep(time.Millisecond)
@@ -193,41 +196,6 @@ func TestT16AsyncUnclaimed(t *testing.T) {
 		<-fu.Done()
 	})
 	require.True(t, testkit.Collect(func() bool { return len(got) == 1 }))
-}
-
-// T16, T13: a Shutdown on a Thread in a bubble, limited by a ctx that somebody
-// outside ends.
-func TestT16ShutdownByAnOutsideContext(t *testing.T) {
-	for range 20 {
-		ctx, cancel := context.WithCancel(context.Background())
-		ctx.Done() // made out here
-		limited, cancelled := make(chan *ste.Thread), make(chan struct{})
-		go func() {
-			th := <-limited
-			cancel()
-			for !ste.Doomed(th) { // by what cancel has started
-				time.Sleep(10 * time.Microsecond)
-			}
-			close(cancelled)
-		}()
-		synctest.Test(t, func(t *testing.T) {
-			th, err := ste.New()
-			require.NoError(t, err)
-			begin := make(chan struct{})
-			require.NoError(t, th.Post(func() {
-				<-begin
-				th.Shutdown(ctx)
-				limited <- th
-				<-cancelled
-			}))
-			waiter := make(chan error, 1)
-			go func() { waiter <- th.Submit(func() { t.Error("dropped, but ran") }) }()
-			synctest.Wait()
-			close(begin)
-			require.Equal(t, ste.ErrClosed, <-waiter)
-			<-th.Done()
-		})
-	}
 }
 
 // T12, T16: a context of somebody's own that has ended and does not say so gives up a

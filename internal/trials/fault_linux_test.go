@@ -1,4 +1,4 @@
-package ste_test
+package trials
 
 import (
 	"bufio"
@@ -278,7 +278,7 @@ func init() {
 	testkit.Children["clock jumps"] = func() {
 		const period = 5 * time.Millisecond
 		ths := make([]*ste.Thread, 3)
-		for i, w := range []ste.WaitStrategy{ste.WaitAdaptive, ste.WaitPark, ste.WaitSpin} {
+		for i, w := range strategies {
 			var err error
 			ths[i], err = ste.New(ste.WithWaitStrategy(w))
 			testkit.OrDie(err)
@@ -353,7 +353,7 @@ func init() {
 			fmt.Println("failed: more than one processor")
 			os.Exit(1)
 		}
-		for _, w := range []ste.WaitStrategy{ste.WaitAdaptive, ste.WaitPark, ste.WaitSpin} {
+		for _, w := range strategies {
 			a, err := ste.New(ste.WithWaitStrategy(w))
 			testkit.OrDie(err)
 			b, err := ste.New(ste.WithWaitStrategy(w))

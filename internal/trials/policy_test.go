@@ -1,4 +1,4 @@
-package ste_test
+package trials
 
 import (
 	"bytes"
@@ -35,6 +35,7 @@ func goCommand(t *testing.T, args ...string) (string, error) {
 // Library code imports the standard library, golang.org/x/sys and itself, and
 // nothing that weighs on its users. internal/testkit is for tests only.
 func TestPolicyImports(t *testing.T) {
+	atRoot(t)
 	allowed := regexp.MustCompile(`^([^./]+(/|$)|golang\.org/x/sys/|github\.com/ste-go/ste(/internal/|$))`)
 	heavy := regexp.MustCompile(`^(net|testing|os/exec|encoding/json|go)(/|$)`)
 	files := 0
@@ -62,6 +63,7 @@ func TestPolicyImports(t *testing.T) {
 // A wall clock that jumps moves nothing: the library reads the monotonic clock, by way
 // of internal/prim, but for the times that a Tick tells.
 func TestPolicyClock(t *testing.T) {
+	atRoot(t)
 	var reads []string
 	for _, pattern := range []string{"*.go", "internal/inbox/*.go", "internal/prim/*.go", "mainthread/*.go", "oslocal/*.go"} {
 		files, err := filepath.Glob(pattern)
@@ -86,8 +88,9 @@ func TestPolicyClock(t *testing.T) {
 }
 
 // The exported API is what testdata/api.txt says, name by name. A change of it
-// is a change of that file: go test -run PolicyAPI -update .
+// is a change of that file: go test -run PolicyAPI -update ./internal/trials
 func TestPolicyAPI(t *testing.T) {
+	atRoot(t)
 	api, names := exportedAPI(t)
 	if *update {
 		require.NoError(t, os.WriteFile("testdata/api.txt", []byte(api), 0o666))
@@ -160,6 +163,7 @@ func exportedAPI(t *testing.T) (api string, names int) {
 
 // go vet reports a copy of every type that must not be copied.
 func TestPolicyCopiesFailVet(t *testing.T) {
+	atRoot(t)
 	if testing.Short() {
 		t.Log("needs the go command; runs without -short")
 		return
@@ -184,6 +188,7 @@ func TestPolicyCopiesFailVet(t *testing.T) {
 
 // The number of dependencies that a user of the library gets is one.
 func TestPolicyDependencies(t *testing.T) {
+	atRoot(t)
 	if testing.Short() {
 		t.Log("needs the go command; runs without -short")
 		return
@@ -208,6 +213,7 @@ func TestPolicyDependencies(t *testing.T) {
 // the test, the line that was broken and the test that went red; and what the
 // row names exists.
 func TestPolicyPromises(t *testing.T) {
+	atRoot(t)
 	text, err := os.ReadFile("docs/promises.md")
 	require.NoError(t, err)
 	tests := map[string]bool{}
@@ -276,6 +282,7 @@ func promises() (numbers []string) {
 // go test -fuzz. (Inlined 64 times, the comparisons of UnlockOSThread once took
 // more stack there than relock, which must not be preempted, may have.)
 func TestPolicyLinksForFuzzing(t *testing.T) {
+	atRoot(t)
 	if testing.Short() || testkit.RaceEnabled {
 		t.Skip("compiles the tests, twice; with the race detector too, so one run is enough")
 	}

@@ -1,4 +1,4 @@
-package ste_test
+package trials
 
 import (
 	"context"
@@ -107,7 +107,7 @@ func (l *load) end(t testing.TB) {
 
 // eachStrategy makes Threads of every wait strategy.
 func eachStrategy(t testing.TB) (ths []*ste.Thread) {
-	for _, w := range []ste.WaitStrategy{ste.WaitAdaptive, ste.WaitPark, ste.WaitSpin} {
+	for _, w := range strategies {
 		ths = append(ths, start(t, ste.WithWaitStrategy(w)))
 	}
 	return ths

@@ -1,4 +1,4 @@
-package ste_test
+package trials
 
 import (
 	"bytes"
@@ -29,6 +29,7 @@ var fence = regexp.MustCompile("(?ms)^```go( fragment)?\n(.*?)^```$(?:\n+```text
 // With -short, and where there is no go command or it makes programs for
 // another system than this test's, nothing is built: every block is parsed.
 func TestDocs(t *testing.T) {
+	atRoot(t)
 	dir := "" // nothing is written with -short
 	if !testing.Short() {
 		dir = t.TempDir()

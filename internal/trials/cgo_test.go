@@ -1,6 +1,6 @@
 //go:build cgo
 
-package ste_test
+package trials
 
 import (
 	"runtime"

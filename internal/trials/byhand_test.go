@@ -1,4 +1,4 @@
-package ste_test
+package trials
 
 import (
 	"context"
@@ -324,6 +324,7 @@ func TestByHandTable(t *testing.T) {
 		t.Skip("golang/go#52394: a locked goroutine that ends crashes the process, which is all that would be seen by hand")
 	}
 
+	atRoot(t)
 	saw := make([][2]string, len(rows))
 	output := make([][2]string, len(rows))
 	var running sync.WaitGroup
@@ -359,7 +360,7 @@ func TestByHandTable(t *testing.T) {
 		return
 	}
 	if table != want {
-		t.Errorf("README.md shows another table than the one measured:\n\n%s\nIf this one is right: go test -run TestByHandTable -update .", table)
+		t.Errorf("README.md shows another table than the one measured:\n\n%s\nIf this one is right: go test -run TestByHandTable -update ./internal/trials", table)
 	}
 }
 

@@ -1,4 +1,4 @@
-package ste_test
+package trials
 
 import (
 	"context"

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -328,4 +329,209 @@ func init() {
 		}
 		fmt.Println("survived")
 	}
+}
+
+// T1: an iterator (iter.Pull) that one task has begun may be gone on with by another
+// that RunPending runs, and the other way round; with Attach, too. RunPending took
+// more locks, and the runtime ended the process.
+func TestPullAcrossRunPending(t *testing.T) {
+	if !canPull {
+		t.Skip("no OS threads")
+	}
+	for _, way := range []string{"ordinary", "nested", "back", "attached", "attached init"} {
+		t.Run(way, func(t *testing.T) {
+			out, code := testkit.RunChild(t, "pull "+way)
+			require.Zero(t, code, "%.1500s", out)
+		})
+	}
+}
+
+func count(yield func(int) bool) {
+	for i := 0; yield(i); i++ {
+	}
+}
+
+func init() {
+	var next func() (int, bool)
+	var stop func()
+	open := func() { next, stop = iter.Pull(count); next() }
+	testkit.Children["pull ordinary"] = func() {
+		th, _ := ste.New()
+		th.Submit(open)
+		th.Submit(func() { next() })
+		th.Submit(func() { stop() })
+		th.Close()
+	}
+	testkit.Children["pull nested"] = func() {
+		th, _ := ste.New()
+		th.Submit(open)
+		th.Submit(func() {
+			th.Post(func() { next() })
+			th.RunPending()
+		})
+		th.Close()
+	}
+	testkit.Children["pull back"] = func() {
+		th, _ := ste.New()
+		th.Submit(func() {
+			th.Post(open)
+			th.RunPending()
+		})
+		th.Submit(func() { next() })
+		th.Close()
+	}
+	testkit.Children["pull attached"] = func() {
+		ste.Attach(func(th *ste.Thread) error {
+			open()
+			th.Post(func() { next() })
+			th.RunPending()
+			return nil
+		})
+	}
+	testkit.Children["pull attached init"] = func() {
+		ste.Attach(func(th *ste.Thread) error {
+			next()
+			return nil
+		}, ste.WithInit(func() error { open(); return nil }))
+	}
+}
+
+// RunPending in deferred calls of tasks that panic or exit.
+func TestRunPendingInDeferredCalls(t *testing.T) {
+	for _, opt := range [][]ste.Option{nil, {ste.WithWaker(func() {})}} {
+		told := 0
+		th := start(t, append(opt, ste.WithErrorHandler(func(error) { told++ }))...)
+		for i := range 20 {
+			ran := 0
+			body := func() {
+				defer func() {
+					th.Post(runtime.Goexit)
+					th.Post(func() { panic("inner") })
+					th.Post(func() { defer th.RunPending(); th.Post(func() { ran++ }); panic("inner") })
+					th.Post(func() { defer th.RunPending(); th.Post(func() { ran++ }); runtime.Goexit() })
+					th.RunPending()
+				}()
+				if i%2 == 0 {
+					panic("outer")
+				}
+				runtime.Goexit()
+			}
+			if i%2 == 0 {
+				require.Equal(t, "outer", testkit.PanicOf[*ste.PanicError](t, func() { th.Submit(body) }).Value)
+			} else {
+				returned, p := testkit.Within(t, func() { th.Submit(body) })
+				require.False(t, returned)
+				require.Nil(t, p)
+			}
+			require.NoError(t, th.Submit(func() { th.RunPending() }))
+			require.Equal(t, 2, ran)
+			require.Equal(t, 2*(i+1), told)
+		}
+	}
+}
+
+// T7: nothing is kept of what RunPending and Run have run.
+func TestT7RunPending(t *testing.T) {
+	var freed atomic.Int64
+	big := func() *[1000]int {
+		p := new([1000]int)
+		runtime.SetFinalizer(p, func(*[1000]int) { freed.Add(1) })
+		return p
+	}
+	collected := func(want int64) {
+		for range 100 {
+			runtime.GC()
+			if freed.Load() >= want {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		t.Error("kept", want-freed.Load())
+	}
+	fill := func(th *ste.Thread) {
+		for range 3 {
+			p := big()
+			th.Post(func() { p[0]++ })
+			q := big()
+			th.Post(func() { q[0]++; runtime.Goexit() })
+			r := big()
+			ste.Async(th, func() (int, error) { r[0]++; return 1, nil })
+			s := big()
+			th.AfterFunc(0, func() { s[0]++; runtime.Goexit() })
+			u := big()
+			th.Post(func() { u[0]++; th.RunPending() })
+		}
+	}
+	th := start(t)
+	require.NoError(t, th.Post(func() {
+		fill(th)
+		th.RunPending()
+		th.RunPending()
+		collected(15)
+	}))
+	fill(th)
+	require.NoError(t, th.Submit(func() {}))
+	collected(30)
+	require.NoError(t, ste.Attach(func(th *ste.Thread) error {
+		fill(th)
+		th.RunPending()
+		th.RunPending()
+		collected(45)
+		ctx, c := context.WithTimeout(context.Background(), 10*time.Millisecond)
+		defer c()
+		fill(th)
+		th.Run(ctx)
+		collected(60)
+		return nil
+	}))
+}
+
+// T9: nor does anything grow with the Goexits.
+func TestT9RunPendingMemory(t *testing.T) {
+	var a, b runtime.MemStats
+	require.NoError(t, ste.Attach(func(th *ste.Thread) error {
+		round := func(n int) {
+			for range n {
+				th.Post(runtime.Goexit)
+				th.RunPending()
+			}
+			for range n {
+				th.Post(runtime.Goexit)
+			}
+			th.RunPending()
+		}
+		round(2000)
+		runtime.GC()
+		runtime.ReadMemStats(&a)
+		round(20000)
+		runtime.GC()
+		runtime.ReadMemStats(&b)
+		return nil
+	}))
+	require.Less(t, int64(b.HeapInuse)-int64(a.HeapInuse)+int64(b.StackInuse)-int64(a.StackInuse), int64(1<<20))
+}
+
+// In the 256th close inside of each other RunPending runs tasks.
+func TestRunPendingInManyCloses(t *testing.T) {
+	th := start(t)
+	const n = 256
+	ls := make([]*ste.Local[int], n)
+	ran := -1
+	for i := range ls {
+		ls[i] = ste.NewLocal(func() (int, error) { return 0, nil }, func(*int) error {
+			if i+1 < n {
+				return ls[i+1].Close()
+			}
+			ran = th.RunPending()
+			return nil
+		})
+	}
+	require.NoError(t, th.Submit(func() {
+		for _, l := range ls {
+			l.Get()
+		}
+		require.NoError(t, th.Post(func() {}))
+		require.NoError(t, ls[0].Close())
+	}))
+	require.Zero(t, ran, "RunPending in a hook ran tasks")
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
@@ -345,4 +346,64 @@ func TestAttachFromElsewhere(t *testing.T) {
 		checkOutcome(t, &outcomes[0])
 		checkOutcome(t, &outcomes[1])
 	}
+}
+
+// T1: a body that leaves the lock count changed hears of it at the end of Attach. A
+// surplus unlock took the caller's own lock away.
+func TestT1BodyStrayLock(t *testing.T) {
+	if !canPull {
+		t.Skip("no OS threads")
+	}
+	for _, stray := range []string{"lock", "unlock"} {
+		out, code := testkit.RunChild(t, "body stray "+stray)
+		require.NotZero(t, code)
+		require.Contains(t, out, "OS thread locking must match")
+		require.NotContains(t, out, "went on")
+	}
+}
+
+func init() {
+	testkit.Children["body stray lock"] = func() {
+		ste.Attach(func(th *ste.Thread) error { runtime.LockOSThread(); return nil })
+		fmt.Fprintln(os.Stderr, "went on; locked:", lockedHere())
+	}
+	testkit.Children["body stray unlock"] = func() {
+		runtime.LockOSThread() // the caller's own
+		ste.Attach(func(th *ste.Thread) error { runtime.UnlockOSThread(); return nil })
+		fmt.Fprintln(os.Stderr, "went on; still locked:", lockedHere())
+	}
+}
+
+func init() {
+	testkit.Children["attach in init"] = func() {
+		fmt.Fprintln(os.Stderr, initErr)
+		if initErr != nil {
+			os.Exit(3)
+		}
+	}
+}
+
+// Attach in a package initialiser.
+var initErr = func() (err error) {
+	if os.Getenv("STE_CHILD") != "attach in init" {
+		return nil
+	}
+	n := 0
+	err = ste.Attach(func(th *ste.Thread) error {
+		th.Post(func() { n++ })
+		th.Post(runtime.Goexit)
+		th.Post(func() { th.Post(func() { n++ }); th.RunPending() })
+		th.RunPending()
+		th.Post(runtime.Goexit)
+		return nil
+	})
+	if n != 2 {
+		return fmt.Errorf("ran %d", n)
+	}
+	return err
+}()
+
+func TestAttachInAnInitialiser(t *testing.T) {
+	out, code := testkit.RunChild(t, "attach in init")
+	require.Zero(t, code, out)
 }

@@ -124,3 +124,34 @@ func init() {
 		fmt.Println("survived")
 	}
 }
+
+// T9: in RunPending, a task panics in a deferred call while Goexit unwinds it, and then
+// the error handler calls Goexit.
+func TestT9HandlerExitsNested(t *testing.T) {
+	for _, way := range []string{"plain", "nested", "attached"} {
+		out, code := testkit.RunChild(t, "handler exits "+way)
+		require.Zero(t, code, "%.1500s", out)
+	}
+}
+
+func init() {
+	bad := func() {
+		defer func() { panic("in a deferred call") }()
+		runtime.Goexit()
+	}
+	h := ste.WithErrorHandler(func(error) { runtime.Goexit() })
+	testkit.Children["handler exits plain"] = func() {
+		th, _ := ste.New(h)
+		th.Post(bad)
+		th.Submit(func() {})
+		th.Close()
+	}
+	testkit.Children["handler exits nested"] = func() {
+		th, _ := ste.New(h)
+		th.Submit(func() { th.Post(bad); th.RunPending() })
+		th.Close()
+	}
+	testkit.Children["handler exits attached"] = func() {
+		ste.Attach(func(th *ste.Thread) error { th.Post(bad); th.RunPending(); return nil }, h)
+	}
+}

@@ -287,3 +287,111 @@ func TestLocalEndsInAnyOrder(t *testing.T) {
 		}
 	}
 }
+
+// A bubble's value, the Local closed outside, its slot used by another Local on that Thread.
+func TestT16LocalSlot(t *testing.T) {
+	closed := 0
+	l := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { closed++; return nil })
+	inside, leave := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		synctest.Test(t, func(t *testing.T) {
+			th, err := ste.New()
+			assert.NoError(t, err)
+			assert.NoError(t, th.Submit(func() { l.Get() }))
+			close(inside)
+			<-leave
+			assert.NoError(t, th.Submit(func() {
+				_, before := l.TryGet()
+				m := ste.NewLocal(func() (int, error) { return 2, nil }, nil)
+				m.Get()
+				_, after := l.TryGet()
+				assert.Equal(t, before == nil, after == nil, "TryGet of a closed Local depends on other Locals: %v, then %v", before, after)
+			}))
+			assert.NoError(t, th.Close())
+		})
+	})
+	<-inside
+	require.NoError(t, l.Close())
+	close(leave)
+	wg.Wait()
+	require.Equal(t, 1, closed)
+}
+
+// Close from a second bubble, Each from there.
+func TestT16LocalTwoBubbles(t *testing.T) {
+	l := ste.NewLocal(func() (int, error) { return 1, nil }, nil)
+	inside, leave := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		synctest.Test(t, func(t *testing.T) {
+			th, _ := ste.New()
+			assert.NoError(t, th.Submit(func() { l.Get() }))
+			close(inside)
+			<-leave
+			assert.NoError(t, th.Close())
+		})
+	})
+	<-inside
+	synctest.Test(t, func(t *testing.T) {
+		th, _ := ste.New()
+		assert.NoError(t, th.Submit(func() { l.Get() }))
+		n := 0
+		assert.NoError(t, l.Each(context.Background(), func(ste.Tag, *int) error { n++; return nil }))
+		assert.Equal(t, 1, n)
+		assert.NoError(t, l.Close())
+		assert.NoError(t, th.Close())
+	})
+	close(leave)
+	wg.Wait()
+}
+
+// A Local forgotten while an attached Thread with a value sleeps.
+func TestLocalForgottenAttached(t *testing.T) {
+	woken := make(chan struct{}, 1)
+	closed := 0
+	require.NoError(t, ste.Attach(func(th *ste.Thread) error {
+		func() {
+			l := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { closed++; return nil })
+			l.Get()
+		}()
+		for range 200 {
+			runtime.GC()
+			select {
+			case <-woken:
+				th.RunPending()
+				return nil
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+		t.Error("not woken")
+		return nil
+	}, ste.WithWaker(func() {
+		select {
+		case woken <- struct{}{}:
+		default:
+		}
+	})))
+	require.Equal(t, 1, closed)
+}
+
+// The order with what was posted before.
+func TestLocalCloseAfterPosts(t *testing.T) {
+	for range 100 {
+		th, _ := ste.New()
+		var bad atomic.Bool
+		closed := false
+		l := ste.NewLocal(func() (int, error) { return 1, nil }, func(*int) error { closed = true; return nil })
+		th.Submit(func() { l.Get() })
+		for range 5 {
+			th.Post(func() {
+				if closed {
+					bad.Store(true)
+				}
+			})
+		}
+		l.Close()
+		th.Close()
+		require.False(t, bad.Load())
+	}
+}

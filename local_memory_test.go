@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -203,4 +204,125 @@ func TestT14LocalInUseIsKept(t *testing.T) {
 		return l.Each(context.Background(), func(ste.Tag, *int) error { visits++; collect(); return nil })
 	}())
 	require.Equal(t, 2, visits)
+}
+
+func becomesGarbage(t *testing.T, what string, gone *atomic.Bool) {
+	t.Helper()
+	for range 100 {
+		runtime.GC()
+		if gone.Load() {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	t.Errorf("%s: kept for ever", what)
+}
+
+type selfHolder struct {
+	l   *ste.Local[int]
+	big [1 << 16]byte
+}
+
+func (h *selfHolder) open() (int, error) { return int(h.big[0]), nil }
+
+// T7: a closed Local whose open is a method of the struct that holds it.
+func TestT7ClosedLocalOfAMethod(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		get, close bool
+	}{{"no value, not closed", false, false}, {"no value, closed", false, true}, {"value, closed", true, true}} {
+		var gone atomic.Bool
+		th := start(t)
+		func() {
+			h := new(selfHolder)
+			runtime.AddCleanup(h, func(g *atomic.Bool) { g.Store(true) }, &gone)
+			h.l = ste.NewLocal(h.open, nil)
+			if c.get {
+				require.NoError(t, th.Submit(func() { h.l.Get() }))
+			}
+			if c.close {
+				require.NoError(t, h.l.Close())
+			}
+		}()
+		require.NoError(t, th.Submit(func() {}))
+		becomesGarbage(t, c.name, &gone)
+	}
+}
+
+type selfWrapper struct {
+	th *ste.Thread
+	l  *ste.Local[int]
+}
+
+func (w *selfWrapper) open() (int, error) { return int(w.th.Tag().ID()), nil }
+
+// T14: and with it the Thread.
+func TestT14ClosedLocalOfAMethod(t *testing.T) {
+	done := func() <-chan struct{} {
+		th, err := ste.New()
+		require.NoError(t, err)
+		w := &selfWrapper{th: th}
+		w.l = ste.NewLocal(w.open, nil)
+		require.NoError(t, th.Submit(func() { w.l.Get() }))
+		require.NoError(t, w.l.Close())
+		return th.Done()
+	}()
+	for range 100 {
+		runtime.GC()
+		select {
+		case <-done:
+			return
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	t.Error("T14: the Thread is never closed, though its Local is")
+}
+
+// After a burst of Locals closed oldest first, new Locals get the highest slots, and
+// each Thread with one value has a table for all.
+func TestLocalSlotsStayLow(t *testing.T) {
+	perThread := func() int64 {
+		l := ste.NewLocal(func() (int, error) { return 0, nil }, nil)
+		defer l.Close()
+		const n = 50
+		var ths []*ste.Thread
+		for range n {
+			th, err := ste.New()
+			require.NoError(t, err)
+			require.NoError(t, th.Submit(func() {}))
+			ths = append(ths, th)
+		}
+		defer func() {
+			for _, th := range ths {
+				th.Close()
+			}
+		}()
+		heap := func() uint64 {
+			runtime.GC()
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		before := heap()
+		for _, th := range ths {
+			require.NoError(t, th.Submit(func() { l.Get() }))
+		}
+		runtime.KeepAlive(ths)
+		return (int64(heap()) - int64(before)) / n
+	}
+	perThread()
+	ls := make([]*ste.Local[int], 100_000)
+	for i := range ls {
+		ls[i] = ste.NewLocal(func() (int, error) { return 0, nil }, nil)
+	}
+	for _, l := range ls {
+		require.NoError(t, l.Close())
+	}
+	ls = nil
+	for range 5 {
+		runtime.GC()
+		time.Sleep(5 * time.Millisecond)
+	}
+	require.Less(t, perThread(), int64(5000), "bytes; it was 15,000 with the highest slots")
 }

@@ -160,23 +160,3 @@ func TestOneProcessorNeverSpins(t *testing.T) {
 	}
 	require.Less(t, spun, 3*parked)
 }
-
-// New and Close in a loop leave no goroutine, no OS thread and no memory behind.
-func TestNewCloseLeaksNothing(t *testing.T) {
-	cycle := func() {
-		th, err := ste.New()
-		require.NoError(t, err)
-		require.NoError(t, th.Submit(func() {}))
-		require.NoError(t, th.Close())
-	}
-	for range 100 {
-		cycle()
-	}
-	before, goroutines := memory(), runtime.NumGoroutine()
-	for range max(testkit.Rounds(100), 500) {
-		cycle()
-	}
-	require.True(t, testkit.Collect(func() bool {
-		return runtime.NumGoroutine() <= goroutines && memory().HeapAlloc < before.HeapAlloc+1<<18
-	}), "goroutines %d, then %d; heap %d, then %d", goroutines, runtime.NumGoroutine(), before.HeapAlloc, memory().HeapAlloc)
-}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste/internal/testkit"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -88,4 +89,24 @@ func TestT12CancelRace(t *testing.T) {
 		}
 	}
 	t.Logf("ran %d, gave up %d", ran, gaveUp)
+}
+
+// T7: tasks cancelled behind one that hangs leave no trace, however many.
+func TestT7CancelledAreUnlinked(t *testing.T) {
+	th := start(t)
+	hang, hung := make(chan struct{}), make(chan struct{})
+	require.NoError(t, th.Post(func() { close(hung); <-hang }))
+	<-hung
+	before := memory()
+	for range 200 {
+		fs := make([]func(), 50)
+		ctx, cancel := context.WithCancel(context.Background())
+		for i := range fs {
+			fs[i] = func() { assert.Error(t, th.SubmitContext(ctx, func() {})) }
+		}
+		fs[0] = cancel
+		testkit.Together(t, fs...)
+	}
+	require.Less(t, memory().HeapAlloc, before.HeapAlloc+1<<18)
+	close(hang)
 }

@@ -169,6 +169,36 @@ func TestT13ShutdownFromTask(t *testing.T) {
 	require.Less(t, time.Since(begun), 5*time.Second, "100 tasks of 0.1 s, most dropped")
 }
 
+// T13: Shutdown's number does not count what RunPending, Run and a Bound's Close queue
+// for themselves.
+func TestT13ShutdownCountsTasksOnly(t *testing.T) {
+	for name, let := range map[string]func(*ste.Thread, context.Context){
+		"RunPending": func(th *ste.Thread, _ context.Context) { th.RunPending() },
+		"Run":        func(th *ste.Thread, ctx context.Context) { th.Run(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			th := start(t)
+			ctx, cancel := context.WithCancel(context.Background())
+			b, err := ste.Bind(th, func() (int, error) { return 0, nil }, func(int) error { return nil })
+			require.NoError(t, err)
+			begun, leave := make(chan struct{}), make(chan struct{})
+			require.NoError(t, th.Post(func() {
+				th.Post(func() { close(begun); <-leave })
+				let(th, ctx)
+			}))
+			<-begun
+			closed := make(chan error, 1)
+			go func() { closed <- b.Close() }()
+			cancel()
+			time.Sleep(10 * time.Millisecond) // until Run and the Bound have queued theirs
+			err = th.Shutdown(ctx)            // the same ctx for both, as a program's main would
+			close(leave)
+			require.ErrorContains(t, err, "queued tasks dropped: 0")
+			require.NoError(t, <-closed)
+		})
+	}
+}
+
 // T13: if an init fails, New returns its error, and only the teardowns listed
 // before it run; work queued meanwhile is dropped.
 func TestT13InitFails(t *testing.T) {
@@ -220,37 +250,6 @@ func TestT13CloseInInit(t *testing.T) {
 		}
 	}
 	testkit.Together(t, fs...)
-}
-
-// Options out of range are New's error.
-func TestOptionsOutOfRange(t *testing.T) {
-	_, err := ste.New(ste.WithQueueLimit(0))
-	require.ErrorContains(t, err, "ste: WithQueueLimit(0)")
-	_, err = ste.New(ste.WithQueueLimit(-1))
-	require.ErrorContains(t, err, "ste: WithQueueLimit(-1)")
-	_, err = ste.New(ste.WithWaitStrategy(7))
-	require.ErrorContains(t, err, "ste: WithWaitStrategy(7)")
-}
-
-// The queue limit bounds queued Post and Async work and nothing else.
-func TestQueueLimit(t *testing.T) {
-	th := start(t, ste.WithQueueLimit(2))
-	hang, hung := make(chan struct{}), make(chan struct{})
-	require.NoError(t, th.Post(func() { close(hung); <-hang }))
-	<-hung
-	require.NoError(t, th.Post(func() {}))
-	fu, err := ste.Async(th, func() (int, error) { return 1, nil })
-	require.NoError(t, err)
-	require.Equal(t, ste.ErrQueueFull, th.Post(func() { t.Error("refused, but ran") }))
-	_, err = ste.Async(th, func() (int, error) { t.Error("refused, but ran"); return 0, nil })
-	require.Equal(t, ste.ErrQueueFull, err)
-	submitted := make(chan error)
-	go func() { submitted <- th.Submit(func() {}) }()
-	close(hang)
-	require.NoError(t, <-submitted)
-	_, err = fu.Wait(context.Background())
-	require.NoError(t, err)
-	require.NoError(t, th.Post(func() {}))
 }
 
 // T13: an error that New has returned is told nobody else when the Thread, of which

@@ -1,8 +1,6 @@
 package ste_test
 
 import (
-	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -86,58 +84,4 @@ func TestWakerEndsAForeignWait(t *testing.T) {
 		require.LessOrEqual(t, after-before, 2)
 		testkit.Within(t, func() { assert.NoError(t, th.Close()) })
 	}
-}
-
-// T15: Run uses no CPU time while there is nothing to do, be it in a body, in a task
-// somebody waits for, in one from a batch, or in a timer, and however it waits.
-func TestT15RunIdleUsesNoCPU(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	var tids []uint64
-	in := make(chan uint64)
-	var running sync.WaitGroup
-	run := func(th *ste.Thread) {
-		defer running.Done()
-		running.Add(1)
-		in <- osthread.ID()
-		assert.ErrorIs(t, th.Run(ctx), context.Canceled)
-	}
-	var ths []*ste.Thread
-	for name, wait := range strategies {
-		for i := range 4 {
-			if wait == ste.WaitSpin && i == 3 {
-				continue // spins, as it should
-			}
-			var th *ste.Thread
-			switch i {
-			case 0:
-				th = start(t, ste.WithWaitStrategy(wait))
-				go th.Submit(func() { run(th) })
-			case 1:
-				th = start(t, ste.WithWaitStrategy(wait))
-				require.NoError(t, th.Post(func() { run(th) }), name)
-			case 2:
-				th = start(t, ste.WithWaitStrategy(wait))
-				_, err := th.AfterFunc(0, func() { run(th) })
-				require.NoError(t, err)
-			case 3:
-				var end func() error
-				th, end = attach(t, func(th *ste.Thread) error { run(th); return nil }, ste.WithWaitStrategy(wait))
-				defer func() { assert.NoError(t, end()) }()
-			}
-			tids = append(tids, <-in)
-			ths = append(ths, th)
-		}
-	}
-	for range 100 { // as after work
-		for _, th := range ths {
-			require.NoError(t, th.Submit(func() {}))
-		}
-	}
-	time.Sleep(20 * time.Millisecond)
-	before := cpuTicks(t, tids)
-	time.Sleep(time.Second)
-	require.LessOrEqual(t, cpuTicks(t, tids)-before, 2, "ticks of 10 ms, %d Threads idle for a second", len(tids))
-	cancel()
-	running.Wait()
 }

@@ -2,6 +2,7 @@ package ste_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -154,6 +155,32 @@ func TestWaker(t *testing.T) {
 	testkit.Await(t, th.Done())
 }
 
+// T4: a waker that panics or exits ends the process: its Submit could not leave
+// before f has ended, and nobody would be woken any more.
+func TestWakerEndsBadly(t *testing.T) {
+	for how, want := range map[string]string{"panics": "ste: the waker of Thread 1 (lost) panicked: ", "exits": "ste: the waker of Thread 1 (lost) called runtime.Goexit"} {
+		out, code := testkit.RunChild(t, "waker "+how)
+		require.NotZero(t, code)
+		require.Contains(t, out, want)
+		require.NotContains(t, out, "went on")
+	}
+}
+
+func init() {
+	bad := func(f func()) func() {
+		return func() {
+			th, _ := ste.New(ste.WithName("lost"), ste.WithWaker(f))
+			begun := make(chan struct{})
+			th.Post(func() { close(begun); select {} })
+			<-begun
+			th.Submit(func() {})
+			fmt.Println("went on")
+		}
+	}
+	testkit.Children["waker panics"] = bad(func() { panic("oh") })
+	testkit.Children["waker exits"] = bad(runtime.Goexit)
+}
+
 // While the loop itself waits for work the waker is left alone.
 func TestWakerNotWhenServing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -298,4 +325,98 @@ func wakerBetweenPosts(t *testing.T, start func(testing.TB, ...ste.Option) *ste.
 		testkit.Await(t, asleep)
 		require.NoError(t, th.Submit(func() {}))
 	}
+}
+
+// T13: the call of the waker for a Close is not used up by a loop inside RunPending.
+func TestWakerForCloseInNestedLoops(t *testing.T) {
+	ring := make(chan struct{}, 1)
+	wait := func() (rung bool) { // a foreign wait that remembers one wake-up
+		select {
+		case <-ring:
+			return true
+		case <-time.After(time.Second):
+			return false
+		}
+	}
+	var closing, lost atomic.Bool
+	inner, over := make(chan *ste.Thread), make(chan struct{})
+	go func() {
+		defer close(over)
+		ste.Attach(func(th *ste.Thread) error {
+			th.Post(func() { // a dialog, say, with a loop of its own
+				<-ring // of that Post
+				inner <- th
+				wait() // until the Close
+				th.RunPending()
+				wait() // RunPending has called again, for the Close
+			})
+			for !closing.Load() {
+				th.RunPending() // the Close comes while this runs
+				lost.Store(!wait())
+			}
+			return nil
+		}, ste.WithWaker(func() {
+			select {
+			case ring <- struct{}{}:
+			default:
+			}
+		}))
+	}()
+	th := <-inner
+	closing.Store(true)
+	require.NoError(t, th.Close())
+	<-over
+	require.False(t, lost.Load(), "the body sleeps, and nobody has called since the RunPending in which the Close came")
+}
+
+// T15: nor does it cost an allocation for each task if there are a waker and a timer.
+func TestT15WakerAndTimer(t *testing.T) {
+	if testkit.RaceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	th := start(t, ste.WithWaker(func() {}))
+	_, err := th.AfterFunc(time.Hour, func() {})
+	require.NoError(t, err)
+	f := func() {}
+	for range 100 {
+		th.Submit(f)
+	}
+	require.Zero(t, testing.AllocsPerRun(1000, func() { th.Submit(f) }))
+}
+
+// The waker is called for a Close again in each task: one that has come up while an
+// earlier one was in RunPending has heard nothing yet, and might sleep for ever.
+func TestWakerForCloseInALaterTask(t *testing.T) {
+	ring := make(chan struct{}, 1)
+	lost := false
+	wait := func() {
+		select {
+		case <-ring:
+		case <-time.After(time.Second):
+			lost = true
+		}
+	}
+	err := ste.Attach(func(th *ste.Thread) error {
+		require.NoError(t, th.Post(func() { // a dialog, say, with a loop of its own
+			require.NoError(t, th.Post(func() { // a long task
+				require.NoError(t, th.Post(func() { // another dialog
+					require.Zero(t, th.RunPending())
+					wait()
+				}))
+				require.NoError(t, th.Close())
+			}))
+			require.Equal(t, 1, th.RunPending(), "the long task")
+			wait() // RunPending has left the other dialog, and called
+			require.Equal(t, 1, th.RunPending(), "the other dialog")
+		}))
+		require.Equal(t, 3, th.RunPending())
+		return nil
+	}, ste.WithWaker(func() {
+		select {
+		case ring <- struct{}{}:
+		default:
+		}
+	}))
+	require.NoError(t, err)
+	require.False(t, lost, "a task sleeps, and nobody has called since the Close")
 }

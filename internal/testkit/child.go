@@ -55,8 +55,8 @@ func Command(t testing.TB, scenario string, args []string, env ...string) *exec.
 	return cmd
 }
 
-// Output runs cmd and returns its output and exit code. A child that hangs is killed
-// and fails the test.
+// Output runs cmd and returns its output and exit code. A child that hangs fails the
+// test with the stacks of its goroutines.
 func Output(t testing.TB, cmd *exec.Cmd) (string, int) {
 	t.Helper()
 	var out strings.Builder
@@ -64,16 +64,41 @@ func Output(t testing.TB, cmd *exec.Cmd) (string, int) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(*patienceFlag, func() { _ = cmd.Process.Kill() })
+	over := Guard(cmd.Process)
 	err := cmd.Wait()
-	if !timer.Stop() {
-		t.Fatalf("child hangs: %s", &out)
+	if hung := over(); hung != nil {
+		t.Fatalf("%s\n%v", &out, hung)
 	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
 	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+// grace is how long a child that hangs may take to print its goroutines.
+var grace = 10 * time.Second
+
+// Guard ends a child that takes longer than -patience: with SIGQUIT, at which a Go
+// program prints its goroutines, and if that does not end it with SIGKILL. over is
+// called when the child has ended, and returns an error if it was Guard that ended it.
+func Guard(child *os.Process) (over func() error) {
+	limit := *patienceFlag
+	asked := make(chan struct{})
+	var kill *time.Timer
+	ask := time.AfterFunc(limit, func() {
+		kill = time.AfterFunc(grace, func() { _ = child.Kill() })
+		quit(child)
+		close(asked)
+	})
+	return func() error {
+		if ask.Stop() {
+			return nil
+		}
+		<-asked
+		kill.Stop()
+		return fmt.Errorf("the child hangs: it had not ended after %v, the limit that -patience sets", limit)
+	}
 }
 
 // NeedProcesses skips the test where there are none.

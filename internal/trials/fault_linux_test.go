@@ -157,8 +157,7 @@ func TestFaultClockJumps(t *testing.T) {
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	patience := time.AfterFunc(testkit.Patience(), func() { _ = cmd.Process.Kill() })
-	defer patience.Stop()
+	over := testkit.Guard(cmd.Process)
 	lines := bufio.NewScanner(out)
 	require.True(t, lines.Scan(), "the child has begun")
 	for range n {
@@ -172,7 +171,9 @@ func TestFaultClockJumps(t *testing.T) {
 	for lines.Scan() {
 		said += lines.Text() + "\n"
 	}
-	require.NoError(t, cmd.Wait(), said)
+	err = cmd.Wait()
+	require.NoError(t, over(), said) // the goroutines are on stderr
+	require.NoError(t, err, said)
 	t.Log(said)
 	var ticks, missed, most int
 	_, err = fmt.Sscanf(said, "ticks %d, missed %d, at once %d", &ticks, &missed, &most)

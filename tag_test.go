@@ -174,16 +174,17 @@ func TestTagString(t *testing.T) {
 
 // Many Threads at a time are told apart by Current.
 func TestCurrentAmongMany(t *testing.T) {
-	ths := startN(t, 300)
+	n := testkit.Size(60, 60, 300)
+	ths := startN(t, n)
 	for range 3 {
 		for _, th := range ths {
 			require.NoError(t, th.Submit(func() { require.Equal(t, th.Tag(), ste.Current()) }))
 		}
 	}
-	for _, th := range ths[:150] {
+	for _, th := range ths[:n/2] {
 		require.NoError(t, th.Close())
 	}
-	for _, th := range ths[150:] {
+	for _, th := range ths[n/2:] {
 		require.NoError(t, th.Submit(func() { require.Equal(t, th.Tag(), ste.Current()) }))
 	}
 }

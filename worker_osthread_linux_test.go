@@ -210,10 +210,7 @@ func TestWithNameOSThread(t *testing.T) {
 
 // T15: idle Threads use no CPU time, however many they are.
 func TestT15IdleUsesNoCPU(t *testing.T) {
-	n := 1000
-	if testing.Short() {
-		n = 50
-	}
+	n := testkit.Size(50, 80, 1000)
 	tids := make([]uint64, n)
 	for i := range tids {
 		th := start(t)

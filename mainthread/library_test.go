@@ -16,9 +16,7 @@ import (
 // C's main thread and on a goroutine, and the cure it names works.
 func TestLibrary(t *testing.T) {
 	testkit.NeedProcesses(t)
-	if testing.Short() {
-		t.Skip("builds a library; runs without -short")
-	}
+	testkit.NeedLong(t, "builds a library")
 	goEnv, err := exec.Command("go", "env", "GOHOSTOS", "GOHOSTARCH", "CGO_ENABLED").Output()
 	if want := runtime.GOOS + "\n" + runtime.GOARCH + "\n1\n"; err != nil || string(goEnv) != want {
 		t.Skipf("no go command with cgo for this system (%q, %v)", goEnv, err)

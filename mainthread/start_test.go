@@ -25,10 +25,7 @@ import (
 // on the main OS thread: at every start, with two to four processes at a time.
 func TestEveryStartIsOnTheMainThread(t *testing.T) {
 	testkit.NeedProcesses(t)
-	starts := 300
-	if testing.Short() {
-		starts = 20
-	}
+	starts := testkit.Size(20, 60, 300)
 	var next, good atomic.Int64
 	for part, atATime := range []int{2, 3, 4} {
 		var wg sync.WaitGroup

@@ -9,6 +9,7 @@ import (
 var (
 	roundsFlag   = flag.Int("rounds", 10_000, "rounds of each race; -short divides them by 50")
 	patienceFlag = flag.Duration("patience", 2*time.Minute, "how long a test waits for something that must happen")
+	longFlag     = flag.Bool("long", false, "everything at full size, however long that takes; without it go test is for everybody's machine")
 )
 
 // Rounds is how often a race is run. per says how dear a round is: a race whose
@@ -19,6 +20,28 @@ func Rounds(per int) int {
 		n /= 50
 	}
 	return max(n, 20)
+}
+
+// Long reports whether the run shall take as long as it takes: -long and not -short.
+func Long() bool { return *longFlag && !testing.Short() }
+
+// Size is how much a test does: with -short, by itself, and with -long.
+func Size(short, normal, long int) int {
+	switch {
+	case testing.Short():
+		return short
+	case Long():
+		return long
+	}
+	return normal
+}
+
+// NeedLong skips a test that cannot be made smaller unless the run is a long one.
+func NeedLong(t testing.TB, why string) {
+	t.Helper()
+	if !Long() {
+		t.Skip(why, "; runs with -long")
+	}
 }
 
 // Patience is how long a test waits for something that must happen.

@@ -80,13 +80,14 @@ func TestFaultChildrenUnderLoad(t *testing.T) {
 	l.end(t)
 }
 
-// 9,900 Threads at once, of the 10,000 OS threads that Go allows: each serves, all
-// close, and their OS threads end.
+// Many Threads at once, with -long 9,900 of the 10,000 OS threads that Go allows: each
+// serves, all close, and their OS threads end.
 func TestFaultThousandsOfThreads(t *testing.T) {
-	if testing.Short() {
-		t.Skip("9,900 OS threads take seconds; runs without -short")
+	n := testkit.Size(40, 80, 9900)
+	if testkit.RaceEnabled {
+		n = min(n, 2500) // the race detector allows 8,128 goroutines, and a Thread has two
 	}
-	out, code := testkit.RunChild(t, "thousands of Threads")
+	out, code := testkit.RunChild(t, "thousands of Threads", fmt.Sprint("STE_COUNT=", n))
 	if code != 0 && refusedThreads.MatchString(out) {
 		t.Skip("the system allows a process fewer OS threads than Go does")
 	}
@@ -124,13 +125,14 @@ func TestFaultSystemRefusesThreads(t *testing.T) {
 	require.NotRegexp(t, `(?m)^failed:`, out)
 }
 
-// 10 million posts wait behind a task: they run in their order, and the memory is
-// given back.
+// Many posts, with -long 10 million, wait behind a task: they run in their order, and
+// the memory is given back.
 func TestFaultTenMillionPosts(t *testing.T) {
-	if testing.Short() || testkit.RaceEnabled {
-		t.Skip("seconds, and with the race detector minutes; runs without both")
+	n := testkit.Size(20_000, 200_000, 10_000_000)
+	if testkit.RaceEnabled {
+		n = min(n, 200_000) // more take minutes
 	}
-	out, code := testkit.RunChild(t, "ten million posts")
+	out, code := testkit.RunChild(t, "millions of posts", fmt.Sprint("STE_COUNT=", n))
 	require.Zero(t, code, out)
 	t.Log(out)
 }
@@ -181,6 +183,13 @@ func TestFaultClockJumps(t *testing.T) {
 	require.GreaterOrEqual(t, most, 15, "of some 20 deadlines in each jump")
 }
 
+// count is how many a child's parent wants.
+func count() int {
+	n, err := strconv.Atoi(os.Getenv("STE_COUNT"))
+	testkit.OrDie(err)
+	return n
+}
+
 func threadsOfProcess() int {
 	tasks, err := os.ReadDir("/proc/self/task")
 	testkit.OrDie(err)
@@ -189,10 +198,7 @@ func threadsOfProcess() int {
 
 func init() {
 	testkit.Children["thousands of Threads"] = func() {
-		n := 9900
-		if testkit.RaceEnabled {
-			n = 2500 // the race detector allows 8,128 goroutines, and a Thread has two
-		}
+		n := count()
 		runtime.GOMAXPROCS(min(8, runtime.GOMAXPROCS(0))) // they need OS threads too
 		before, begun := threadsOfProcess(), time.Now()
 		ths := make([]*ste.Thread, n)
@@ -212,7 +218,7 @@ func init() {
 			wg.Go(func() { testkit.OrDie(th.Close()) })
 		}
 		wg.Wait()
-		for threadsOfProcess() > before+50 { // ended soon after
+		for threadsOfProcess() > before+min(50, n/5) { // ended soon after
 			time.Sleep(time.Millisecond)
 		}
 		fmt.Printf("%d ran, %d OS threads, then %d, in %v\n", ran.Load(), most, threadsOfProcess(), time.Since(begun).Round(time.Millisecond))
@@ -221,7 +227,7 @@ func init() {
 		}
 	}
 	testkit.Children["thread exhaustion"] = func() {
-		debug.SetMaxThreads(200)
+		debug.SetMaxThreads(80)
 		serveMany(400)
 		fmt.Println("survived")
 	}
@@ -240,8 +246,8 @@ func init() {
 		serveMany(400)
 		fmt.Println("survived")
 	}
-	testkit.Children["ten million posts"] = func() {
-		const n = 10_000_000
+	testkit.Children["millions of posts"] = func() {
+		n := count()
 		var heap runtime.MemStats
 		th, err := ste.New()
 		testkit.OrDie(err)

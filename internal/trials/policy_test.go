@@ -283,8 +283,9 @@ func promises() (numbers []string) {
 // more stack there than relock, which must not be preempted, may have.)
 func TestPolicyLinksForFuzzing(t *testing.T) {
 	atRoot(t)
-	if testing.Short() || testkit.RaceEnabled {
-		t.Skip("compiles the tests, twice; with the race detector too, so one run is enough")
+	testkit.NeedLong(t, "compiles the tests, twice")
+	if testkit.RaceEnabled {
+		t.Skip("compiles the tests with the race detector too: one run, without it, is enough")
 	}
 	for _, race := range []string{"-race=false", "-race"} {
 		out, err := goCommand(t, "test", "-c", race, "-o", os.DevNull, "-gcflags=github.com/ste-go/ste/...=-d=libfuzzer", ".")

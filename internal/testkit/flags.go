@@ -40,7 +40,7 @@ func Size(short, normal, long int) int {
 func NeedLong(t testing.TB, why string) {
 	t.Helper()
 	if !Long() {
-		t.Skip(why, "; runs with -long")
+		t.Skipf("%s; runs with -long", why)
 	}
 }
 

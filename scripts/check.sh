@@ -189,9 +189,9 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 fi
 step "audio example" audio
 step "go test ./... (the README's command)" go test ./...
-step "100,000 rounds, shuffled" go test -p 1 -shuffle=on -rounds 100000 -long . ./internal/trials
-step "mainthread and oslocal, long" go test -long ./mainthread ./oslocal
-step "race detector, 10,000 rounds" go test -race -shuffle=on -rounds 10000 -long -timeout 20m -p 1 . ./internal/trials
+step "100,000 rounds, shuffled" go test -p 1 -shuffle=on . ./internal/trials -rounds 100000 -long
+step "mainthread and oslocal, long" go test ./mainthread ./oslocal -long
+step "race detector, 10,000 rounds" go test -race -shuffle=on -timeout 20m -p 1 . ./internal/trials -rounds 10000 -long
 step "race detector, internal" race_internal
 step "interleavings and mutants" explore
 step "fuzzing against the reference" go test -run '^$' -fuzz FuzzReference -fuzztime 15s ./internal/trials

@@ -360,7 +360,7 @@ func TestByHandTable(t *testing.T) {
 		return
 	}
 	if table != want {
-		t.Errorf("README.md shows another table than the one measured:\n\n%s\nIf this one is right: go test -run TestByHandTable -update ./internal/trials", table)
+		t.Errorf("README.md shows another table than the one measured:\n\n%s\nIf this one is right: go test ./internal/trials -run TestByHandTable -update", table)
 	}
 }
 

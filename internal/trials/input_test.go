@@ -253,7 +253,7 @@ func inputTable(t *testing.T) string {
 // Every exported function and method is called with every kind of bad argument that
 // its parameters allow, also on closed, foreign, nil and zero receivers, off every
 // Thread and on the wrong one. docs/input.md says what each call answers. Nothing
-// hangs, and the rules of broken hold. To write it anew: go test -run TestBadInput -update ./internal/trials
+// hangs, and the rules of broken hold. To write it anew: go test ./internal/trials -run TestBadInput -update
 func TestBadInput(t *testing.T) {
 	atRoot(t)
 	const begin, end = "<!-- input:begin -->\n", "<!-- input:end -->"

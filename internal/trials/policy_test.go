@@ -88,7 +88,7 @@ func TestPolicyClock(t *testing.T) {
 }
 
 // The exported API is what testdata/api.txt says, name by name. A change of it
-// is a change of that file: go test -run PolicyAPI -update ./internal/trials
+// is a change of that file: go test ./internal/trials -run PolicyAPI -update
 func TestPolicyAPI(t *testing.T) {
 	atRoot(t)
 	api, names := exportedAPI(t)

@@ -204,7 +204,7 @@ func TestRunPendingInsideABatch(t *testing.T) {
 // In hooks, handlers and the close of a Bound, RunPending does nothing and Run does
 // not wait.
 func TestRunPendingInHooks(t *testing.T) {
-	soon, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	soon, cancel := context.WithTimeout(context.Background(), testkit.Patience())
 	defer cancel()
 	var th *ste.Thread
 	ran := 0
@@ -439,14 +439,9 @@ func TestT7RunPending(t *testing.T) {
 		return p
 	}
 	collected := func(want int64) {
-		for range 100 {
-			runtime.GC()
-			if freed.Load() >= want {
-				return
-			}
-			time.Sleep(5 * time.Millisecond)
+		if !testkit.Collect(func() bool { return freed.Load() >= want }) {
+			t.Error("kept", want-freed.Load())
 		}
-		t.Error("kept", want-freed.Load())
 	}
 	fill := func(th *ste.Thread) {
 		for range 3 {

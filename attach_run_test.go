@@ -90,7 +90,7 @@ func TestRunLeavesNoGoroutine(t *testing.T) {
 			return th.Run(ctx)
 		}))
 	}
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+20 }, 10*time.Second, time.Millisecond)
+	testkit.Until(t, "the goroutines have ended", func() bool { return runtime.NumGoroutine() < before+20 })
 }
 
 // Run says nil only if all is done: a ctx that ends while a closed Thread still has work

@@ -67,15 +67,10 @@ func TestT7Locals(t *testing.T) {
 		return v, nil
 	}, nil)
 	th, err := ste.New(ste.WithTeardown(func() error {
-		for range 100 {
-			runtime.GC()
-			select {
-			case <-freed:
-				return nil
-			case <-time.After(5 * time.Millisecond):
-			}
+		if !testkit.Collect(func() bool { return testkit.IsClosed(freed) }) {
+			return errors.New("the value is kept")
 		}
-		return errors.New("the value is kept")
+		return nil
 	}))
 	require.NoError(t, err)
 	require.NoError(t, th.Submit(func() { big.Get() }))
@@ -145,16 +140,8 @@ func TestLocalUnreachable(t *testing.T) {
 		l := ste.NewLocal(func() (int, error) { return 0, nil }, func(*int) error { closed <- th.OnThread(); return nil })
 		require.NoError(t, th.Submit(func() { l.Get() }))
 	}()
-	for range 200 {
-		runtime.GC()
-		select {
-		case on := <-closed:
-			require.True(t, on)
-			return
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-	t.Error("not closed")
+	require.True(t, testkit.Collect(func() bool { return len(closed) > 0 }), "not closed")
+	require.True(t, <-closed)
 }
 
 // T14: a Local does not keep its Threads.
@@ -169,16 +156,8 @@ func TestT14LocalKeepsNoThread(t *testing.T) {
 		tag = th.Tag()
 		return th.Done()
 	}()
-	for range 200 {
-		runtime.GC()
-		select {
-		case <-done:
-			require.NoError(t, l.Each(context.Background(), func(ste.Tag, *int) error { t.Error("visited"); return nil }))
-			return
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-	t.Errorf("%v was not closed", tag)
+	require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(done) }), "%v was not closed", tag)
+	require.NoError(t, l.Each(context.Background(), func(ste.Tag, *int) error { t.Error("visited"); return nil }))
 }
 
 // T14: a Local in use is kept, even if nobody else holds it: it is not closed in the
@@ -208,14 +187,9 @@ func TestT14LocalInUseIsKept(t *testing.T) {
 
 func becomesGarbage(t *testing.T, what string, gone *atomic.Bool) {
 	t.Helper()
-	for range 100 {
-		runtime.GC()
-		if gone.Load() {
-			return
-		}
-		time.Sleep(2 * time.Millisecond)
+	if !testkit.Collect(gone.Load) {
+		t.Errorf("%s: kept for ever", what)
 	}
-	t.Errorf("%s: kept for ever", what)
 }
 
 type selfHolder struct {
@@ -267,15 +241,7 @@ func TestT14ClosedLocalOfAMethod(t *testing.T) {
 		require.NoError(t, w.l.Close())
 		return th.Done()
 	}()
-	for range 100 {
-		runtime.GC()
-		select {
-		case <-done:
-			return
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
-	t.Error("T14: the Thread is never closed, though its Local is")
+	require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(done) }), "T14: the Thread is never closed, though its Local is")
 }
 
 // After a burst of Locals closed oldest first, new Locals get the highest slots, and

@@ -231,18 +231,21 @@ func TestT11ShutdownKeepsItsLimit(t *testing.T) {
 	ths := startN(t, 2)
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := 0
+	var last *ste.Future[int]
 	require.NoError(t, ths[0].Submit(func() {
 		for range 50 {
 			require.NoError(t, ths[0].Post(func() {
 				if ran++; ran == 1 {
 					cancel()
-					time.Sleep(50 * time.Millisecond)
+					testkit.Await(t, last.Done()) // it has been dropped
 				}
-				time.Sleep(time.Millisecond)
 			}))
 		}
+		var err error
+		last, err = ste.Async(ths[0], func() (int, error) { ran++; return 0, nil })
+		require.NoError(t, err)
 		require.NoError(t, ths[1].Submit(func() { require.ErrorIs(t, ths[0].Shutdown(ctx), ste.ErrDeadlock) }))
 	}))
 	testkit.Await(t, ths[0].Done())
-	require.Less(t, ran, 50)
+	require.Equal(t, 1, ran)
 }

@@ -158,15 +158,16 @@ func TestT13ShutdownWhileATaskHangs(t *testing.T) {
 func TestT13ShutdownFromTask(t *testing.T) {
 	th := start(t)
 	ctx, cancel := context.WithCancel(context.Background())
+	ran := 0
 	require.NoError(t, th.Submit(func() {
 		for range 100 {
-			require.NoError(t, th.Post(func() { cancel(); time.Sleep(time.Second / 10) }))
+			require.NoError(t, th.Post(func() { ran++; cancel(); time.Sleep(time.Second / 10) }))
 		}
 		require.NoError(t, th.Shutdown(ctx))
 	}))
-	begun := time.Now()
 	testkit.Await(t, th.Done())
-	require.Less(t, time.Since(begun), 5*time.Second, "100 tasks of 0.1 s, most dropped")
+	require.Positive(t, ran)
+	require.Less(t, ran, 50, "tasks of 0.1 s, most dropped")
 }
 
 // T13: Shutdown's number does not count what RunPending, Run and a Bound's Close queue
@@ -279,12 +280,7 @@ func TestT9InitExitsAndATeardownFails(t *testing.T) {
 	})
 	require.False(t, returned)
 	require.Nil(t, v)
-	select {
-	case err := <-told:
-		require.Equal(t, odd, err)
-	case <-time.After(10 * time.Second):
-		t.Fatal("nobody has heard of the teardown's error")
-	}
+	require.Equal(t, odd, testkit.Await(t, told))
 }
 
 // T13: nor is one that Close or Shutdown has returned.

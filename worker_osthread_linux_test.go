@@ -56,11 +56,7 @@ func TestT1UnshareIsSeenByNobodyElse(t *testing.T) {
 			}()
 			require.Equal(t, home, <-done)
 		}
-		deadline := time.Now().Add(10 * time.Second)
-		for testkit.OSThreadAlive(tid) {
-			require.True(t, time.Now().Before(deadline), "the OS thread did not end")
-			time.Sleep(100 * time.Microsecond)
-		}
+		testkit.Until(t, "the OS thread has ended", func() bool { return !testkit.OSThreadAlive(tid) })
 		requireOnlyAway(t, away, 0)
 	}
 }
@@ -179,11 +175,7 @@ func TestT1OSThreadEnds(t *testing.T) {
 				require.True(t, testkit.OSThreadAlive(tid))
 				require.NoError(t, th.Submit(task))
 				require.NoError(t, th.Close())
-				deadline := time.Now().Add(10 * time.Second)
-				for testkit.OSThreadAlive(tid) {
-					require.True(t, time.Now().Before(deadline), "the OS thread did not end")
-					time.Sleep(100 * time.Microsecond)
-				}
+				testkit.Until(t, "the OS thread has ended", func() bool { return !testkit.OSThreadAlive(tid) })
 			}
 		})
 	}
@@ -216,8 +208,7 @@ func TestT15IdleUsesNoCPU(t *testing.T) {
 		th := start(t)
 		tids[i] = testkit.OSThreadOf(t, th)
 	}
-	time.Sleep(100 * time.Millisecond)
-	before := cpuTicks(t, tids)
+	before := cpuTicksAtRest(t, tids)
 	time.Sleep(time.Second)
 	require.LessOrEqual(t, cpuTicks(t, tids)-before, 2, "ticks of 10 ms, %d Threads idle for a second", n)
 }
@@ -268,8 +259,7 @@ func TestT15RunIdleUsesNoCPU(t *testing.T) {
 			require.NoError(t, th.Submit(func() {}))
 		}
 	}
-	time.Sleep(20 * time.Millisecond)
-	before := cpuTicks(t, tids)
+	before := cpuTicksAtRest(t, tids)
 	time.Sleep(time.Second)
 	require.LessOrEqual(t, cpuTicks(t, tids)-before, 2, "ticks of 10 ms, %d Threads idle for a second", len(tids))
 	cancel()
@@ -305,6 +295,18 @@ func cpuTicks(t *testing.T, tids []uint64) (ticks int) {
 		fmt.Sscan(fields[12], &system)
 		ticks += user + system
 	}
+	return ticks
+}
+
+// cpuTicksAtRest is cpuTicks when the threads have come to rest: on a machine that is
+// busy they may still have had to get there.
+func cpuTicksAtRest(t *testing.T, tids []uint64) (ticks int) {
+	testkit.Until(t, "the Threads rest", func() bool {
+		before := cpuTicks(t, tids)
+		time.Sleep(100 * time.Millisecond)
+		ticks = cpuTicks(t, tids)
+		return ticks == before
+	})
 	return ticks
 }
 

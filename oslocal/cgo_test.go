@@ -61,7 +61,7 @@ func TestO3ThousandsOfCThreads(t *testing.T) {
 			})
 		}
 		together(t, fs...)
-		until(t, "all closed", func() bool { return alive() == 0 })
+		testkit.Until(t, "all closed", func() bool { return alive() == 0 })
 	}
 	burst(max(n/5, 40))
 	heap, c := memory()

@@ -117,7 +117,7 @@ func TestO6CloseWaitsForTheReleasing(t *testing.T) {
 		assert.NoError(t, l.Close())
 		assert.True(t, over.Load())
 	}()
-	until(t, "Close waits, or is done", func() bool {
+	testkit.Until(t, "Close waits, or is done", func() bool {
 		select {
 		case <-done:
 			return true

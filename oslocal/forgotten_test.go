@@ -31,14 +31,14 @@ func TestO10Forgotten(t *testing.T) {
 		})
 		testkit.Await(t, ready)
 	}
-	until(t, "closed", func() bool { runtime.GC(); return closed.Load() == 3 })
+	testkit.Until(t, "closed", func() bool { runtime.GC(); return closed.Load() == 3 })
 	close(hold)
 }
 
 // O10: the releasing goroutine is there while an object may have values, and no longer.
 func TestO10NoGoroutineLeft(t *testing.T) {
 	serving := func() bool { return onStack("oslocal.serve") }
-	until(t, "no goroutine in the beginning", func() bool { return !serving() })
+	testkit.Until(t, "no goroutine in the beginning", func() bool { return !serving() })
 	l := newLocal(t, func() (int, error) { return 0, nil }, nil)
 	require.False(t, serving())
 	for range 10 {
@@ -46,7 +46,7 @@ func TestO10NoGoroutineLeft(t *testing.T) {
 		onThread(t, func() { l.Get() })
 		require.True(t, serving())
 		require.NoError(t, l.Close())
-		until(t, "no goroutine in the end", func() bool { return !serving() })
+		testkit.Until(t, "no goroutine in the end", func() bool { return !serving() })
 	}
 	require.NoError(t, l.Close())
 }

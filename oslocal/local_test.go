@@ -213,7 +213,7 @@ func TestO9Each(t *testing.T) {
 	for _, h := range held {
 		testkit.Await(t, h)
 	}
-	until(t, "the values of living threads, and no others", func() bool {
+	testkit.Until(t, "the values of living threads, and no others", func() bool {
 		n := 0
 		l.Each(func(**value) { n++ })
 		return n == len(held)

@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/ste-go/ste/internal/testkit"
 	"github.com/ste-go/ste/oslocal"
@@ -71,12 +70,4 @@ func together(t testing.TB, fs ...func()) {
 func locked(t testing.TB) {
 	runtime.LockOSThread()
 	t.Cleanup(runtime.UnlockOSThread)
-}
-
-// until waits for what must become true.
-func until(t testing.TB, what string, f func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(testkit.Patience()); !f(); time.Sleep(time.Millisecond) {
-		require.True(t, time.Now().Before(deadline), "never: %s", what)
-	}
 }

@@ -46,7 +46,7 @@ func TestO4DestructorsCallGo(t *testing.T) {
 			}, 3)
 			assert.Equal(t, 3, round)
 		}
-		until(t, "all closed", func() bool { return open.Load() == closed.Load() })
+		testkit.Until(t, "all closed", func() bool { return open.Load() == closed.Load() })
 		require.Positive(t, late)
 		t.Logf("before=%v: %d in time, %d late", before, had, late)
 		require.EqualValues(t, testkit.Rounds(40), open.Load(), "one value for each thread")

@@ -80,15 +80,29 @@ func Within(t testing.TB, f func()) (returned bool, panicked any) {
 	return returned, panicked
 }
 
+// Until waits for what must become true, and fails the test when it does not in good
+// time.
+func Until(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(*patienceFlag); !cond(); time.Sleep(100 * time.Microsecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never (in -patience %v): %s", *patienceFlag, what)
+		}
+	}
+}
+
 // Collect runs the garbage collector until cond holds. It reports whether cond
-// came to hold before many collections.
+// came to hold before many collections, and a long time: what a collection finds is
+// cleaned up after it.
 func Collect(cond func() bool) bool {
-	for range 500 {
+	for begun, n := time.Now(), 0; n < 500 || time.Since(begun) < *patienceFlag; n++ {
 		runtime.GC()
 		if cond() {
 			return true
 		}
-		runtime.Gosched()
+		if runtime.Gosched(); n > 20 {
+			time.Sleep(time.Millisecond)
+		}
 	}
 	return false
 }

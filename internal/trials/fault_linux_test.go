@@ -371,7 +371,7 @@ func init() {
 				testkit.OrDie(loadRound(a, count))
 				testkit.OrDie(a.Submit(func() { testkit.OrDie(b.Submit(func() { *count++ })) }))
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience())
 			testkit.OrDie(a.Shutdown(ctx))
 			testkit.OrDie(b.Shutdown(ctx))
 			cancel()

@@ -265,6 +265,27 @@ func TestPolicyPromises(t *testing.T) {
 	require.Len(t, seen, len(promises()))
 }
 
+// A noun's tests lie in at most three files of under 600 lines each, noun_theme_test.go;
+// what is of no single noun is here, but for the executor's tests, examples and benchmarks.
+func TestPolicyTestFiles(t *testing.T) {
+	atRoot(t)
+	nouns := strings.Fields("thread submit future bound local timer tag tagged attach options errors worker job owned waker")
+	of := map[string][]string{}
+	files, err := filepath.Glob("*_test.go")
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Less(t, bytes.Count(text, []byte("\n")), 600, file)
+		noun, _, _ := strings.Cut(file, "_")
+		if !slices.Contains([]string{"executor", "example", "bench", "main", "export"}, noun) {
+			require.Contains(t, nouns, noun, file)
+			of[noun] = append(of[noun], file)
+			require.LessOrEqual(t, len(of[noun]), 3, of[noun])
+		}
+	}
+}
+
 func promises() (numbers []string) {
 	for i := range 16 {
 		numbers = append(numbers, fmt.Sprint("T", i+1))

@@ -28,6 +28,7 @@ import (
 
 func main() {
 	dir := flag.String("dir", "..", "the package's `folder`")
+	others := flag.String("tests", "../internal/trials", "more `folders` with tests of the package, separated by commas")
 	only := flag.String("only", "", "only mutants whose line in -list matches this `regexp`")
 	run := flag.String("run", ".", "only tests whose name matches this `regexp`")
 	skip := flag.String("skip", "^TestPolicy|^Fuzz", "leave out tests whose name matches this `regexp`")
@@ -65,7 +66,7 @@ func main() {
 		}
 		return
 	}
-	t, err := build(*dir, *explored, g.pkg.Name, sources)
+	t, err := build(*dir, strings.FieldsFunc(*others, func(r rune) bool { return r == ',' }), *explored, g.pkg.Name, sources)
 	if err != nil {
 		fail(err)
 	}

@@ -64,21 +64,21 @@ func TestT1UnshareIsSeenByNobodyElse(t *testing.T) {
 // T1: the working directory and the umask are the process's until the Thread has
 // called unshare(CLONE_FS); then they are the Thread's, and end with it.
 func TestT1DirectoryBeforeAndAfterUnshare(t *testing.T) {
-	out, code := runChild(t, "directory before and after unshare")
+	out, code := testkit.RunChild(t, "directory before and after unshare")
 	require.Zero(t, code, out)
 	require.Contains(t, out, "as the package comment says")
 }
 
 func init() {
-	children["directory before and after unshare"] = func() {
+	testkit.Children["directory before and after unshare"] = func() {
 		const shared, own = 0o027, 0o077 // umasks
 		home, err := os.Getwd()
-		orDie(err)
+		testkit.OrDie(err)
 		sharedDir, ownDir := filepath.Dir(home), "/proc"
 		umask := func(mask int) string { return fmt.Sprintf("Umask:\t%04o\n", mask) }
 		expect := func(when, dir string, mask int, others string, othersMask int, own uint64) {
 			tasks, err := filepath.Glob("/proc/self/task/*")
-			orDie(err)
+			testkit.OrDie(err)
 			seen := false
 			for _, task := range tasks {
 				wantDir, wantMask := others, umask(othersMask)
@@ -118,23 +118,23 @@ func init() {
 		locked.Wait()
 
 		th, err := ste.New()
-		orDie(err)
+		testkit.OrDie(err)
 		var tid uint64
-		orDie(th.Submit(func() {
-			watchHere() // for osThreadAlive
+		testkit.OrDie(th.Submit(func() {
+			testkit.WatchHere() // for osThreadAlive
 			tid = osthread.ID()
-			orDie(unix.Chdir(sharedDir))
+			testkit.OrDie(unix.Chdir(sharedDir))
 			unix.Umask(shared)
 		}))
 		expect("before unshare", sharedDir, shared, sharedDir, shared, tid)
-		orDie(th.Submit(func() {
-			orDie(unix.Unshare(unix.CLONE_FS))
-			orDie(unix.Chdir(ownDir))
+		testkit.OrDie(th.Submit(func() {
+			testkit.OrDie(unix.Unshare(unix.CLONE_FS))
+			testkit.OrDie(unix.Chdir(ownDir))
 			unix.Umask(own)
 		}))
 		expect("after unshare", ownDir, own, sharedDir, shared, tid)
-		orDie(th.Close())
-		for osThreadAlive(tid) {
+		testkit.OrDie(th.Close())
+		for testkit.OSThreadAlive(tid) {
 			time.Sleep(100 * time.Microsecond)
 		}
 		expect("after Close", "", 0, sharedDir, shared, 0)

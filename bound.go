@@ -83,14 +83,10 @@ func Bind[T any](t *Thread, open func() (T, error), close func(T) error) (*Bound
 
 // must returns the core, or panics for a nil or zero Bound (T8).
 func (b *Bound[T]) must(call string) *bound[T] {
-	if b == nil {
-		panic("ste: " + call + " of a nil Bound; did Bind return an error?")
+	if b == nil || b.core.Get() == nil {
+		panic(unusable(call, b == nil, "Bound", "Bind"))
 	}
-	c := b.core.Get()
-	if c == nil {
-		panic("ste: " + call + " of the zero Bound; make Bounds with Bind")
-	}
-	return c
+	return b.core.Get()
 }
 
 // Thread returns the Thread on which the value lives.

@@ -122,7 +122,8 @@ func (e *WrongThreadError) Error() string {
 // enterWait records that code of from (nil for no Thread) is about to wait for to, until
 // who.Leave. It returns an error, and records nothing, if that closes a ring of waits (T11).
 func enterWait(from, to *who.ID, wait who.Wait) error {
-	return ringError(who.Enter(from, to, wait))
+	ring, _ := who.Enter(from, to, wait, nil)
+	return ringError(ring)
 }
 
 // ringError names the Threads of the ring; nil if it is none.
@@ -139,6 +140,14 @@ func ringError(ring who.Ring) error {
 		fmt.Fprintf(&b, " waits for %v, which", id)
 	}
 	return fmt.Errorf("%w: %s waits for %v; use Post in one direction", ErrDeadlock, b.String(), ring[0])
+}
+
+// unusable is the panic for a call of a nil or zero handle, which maker makes (T8).
+func unusable(call string, isNil bool, noun, maker string) string {
+	if isNil {
+		return "ste: " + call + " of a nil " + noun + "; did " + maker + " return an error?"
+	}
+	return "ste: " + call + " of the zero " + noun + "; make " + noun + "s with " + maker
 }
 
 // nilArgument is the panic for a nil where a promise needs a value (T8).

@@ -31,12 +31,6 @@ func TimersHeld(t *Thread) int {
 	return c.seldom().timers.Room()
 }
 
-// SettleHere calls f while whoever looks up the calling OS thread's number finds tag's
-// Thread, as if that had just settled here and the caller been moved away.
-func SettleHere(tag Tag, f func()) {
-	tag.id.Get().Pretend(f)
-}
-
 // Waits reports whether a wait of tag's Thread for another one is on record.
 func Waits(tag Tag) bool { return tag.id.Get().Waits() }
 

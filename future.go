@@ -188,14 +188,10 @@ func (f *future[T]) take() (T, error) {
 
 // must returns the future, or panics for a nil or zero Future (T8).
 func (f *Future[T]) must(call string) *future[T] {
-	if f == nil {
-		panic("ste: " + call + " of a nil Future; did Async return an error?")
+	if f == nil || f.core.Get() == nil {
+		panic(unusable(call, f == nil, "Future", "Async"))
 	}
-	c := f.core.Get()
-	if c == nil {
-		panic("ste: " + call + " of a zero Future; make Futures with Async")
-	}
-	return c
+	return f.core.Get()
 }
 
 // lose remembers a panic until a Wait takes it. The Thread calls it.

@@ -25,34 +25,26 @@ import (
 // Submit itself allocates nothing in steady state. A closure that captures
 // variables is allocated by the caller; a func value made once, whose arguments
 // live in fields of its receiver, avoids that.
-func (t *Thread) Submit(f func()) error {
-	c := t.must("Submit")
-	if f == nil {
-		panic(nilArgument("Submit", "func"))
-	}
-	from := who.Current()
-	if from == c.id {
-		f()
-	} else if err := c.submit(from, nil, f); err != nil {
-		return err
-	}
-	runtime.KeepAlive(t)
-	return nil
-}
+func (t *Thread) Submit(f func()) error { return t.submit("Submit", nil, f) }
 
 // SubmitContext is Submit that gives up when ctx ends before f has started: then
 // it returns context.Cause(ctx), and f never runs. Once f has started,
 // SubmitContext waits for its end and returns nil, whatever ctx does. If ctx has
 // already ended, f does not run, not even in place.
 func (t *Thread) SubmitContext(ctx context.Context, f func()) error {
-	c := t.must("SubmitContext")
 	if ctx == nil {
 		panic(nilArgument("SubmitContext", "context"))
 	}
+	return t.submit("SubmitContext", ctx, f)
+}
+
+// submit is Submit, and with a ctx SubmitContext.
+func (t *Thread) submit(call string, ctx context.Context, f func()) error {
+	c := t.must(call)
 	if f == nil {
-		panic(nilArgument("SubmitContext", "func"))
+		panic(nilArgument(call, "func"))
 	}
-	if ctx.Err() != nil {
+	if ctx != nil && ctx.Err() != nil {
 		return cause(ctx)
 	}
 	from := who.Current()
@@ -156,7 +148,7 @@ func (c *core) await(from *who.ID, ctx context.Context, ended <-chan struct{}, t
 			return inbox.Dropped, err
 		}
 	} else {
-		ring, err := who.EnterIf(from, c.id, task, func() error { return c.put(task, f) })
+		ring, err := who.Enter(from, c.id, task, func() error { return c.put(task, f) })
 		if ring != nil {
 			err = ringError(ring)
 			if c.inbox.Closed() {

@@ -240,15 +240,3 @@ func TestG1CurrentWhileThreadsStart(t *testing.T) {
 	askers.Wait()
 	require.Zero(t, wrong.Load(), "of %d", asked.Load())
 }
-
-// The same without luck: the number that Current has read is a new Thread's by now.
-func TestG1CurrentIsNoGuess(t *testing.T) {
-	th := start(t)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	ste.SettleHere(th.Tag(), func() {
-		require.Zero(t, ste.Current())
-		require.False(t, th.OnThread())
-		require.NoError(t, th.Submit(func() { require.Equal(t, th.Tag(), ste.Current()) }))
-	})
-}

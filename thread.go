@@ -73,7 +73,7 @@ type core struct {
 // rare is what few Threads need. All of it but errs is guarded by core.mu.
 type rare struct {
 	unclaimed map[*claim]struct{} // panics of Async tasks that no Wait has taken
-	undo      func()              // stops what Shutdowns that did not wait have set up; may be nil
+	undo      []func() bool       // stop what Shutdowns that did not wait have set up
 	timers    timers.Heap[*timer]
 	doomed    bool    // what is queued must be dropped by the Thread itself, which is in a bubble
 	errs      []error // of hooks; the Thread's
@@ -197,14 +197,10 @@ func newThread(call string, opts []Option) (*Thread, *core, error) {
 
 // must returns the core, or panics for a nil or zero Thread (T8).
 func (t *Thread) must(call string) *core {
-	if t == nil {
-		panic("ste: " + call + " of a nil Thread; did New return an error?")
+	if t == nil || t.core.Get() == nil {
+		panic(unusable(call, t == nil, "Thread", "New"))
 	}
-	c := t.core.Get()
-	if c == nil {
-		panic("ste: " + call + " of the zero Thread; make Threads with New")
-	}
-	return c
+	return t.core.Get()
 }
 
 // OnThread reports whether the calling code is on the Thread: in a task or hook,
@@ -321,13 +317,7 @@ func (c *core) dropWhenDone(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.seldom()
-	earlier := r.undo
-	r.undo = func() {
-		stop()
-		if earlier != nil {
-			earlier()
-		}
-	}
+	r.undo = append(r.undo, stop)
 }
 
 // doom lets the Thread drop what is queued, as soon as the task that runs has ended.
@@ -358,10 +348,13 @@ func (s spoken) Err() error {
 // undoDrops ends what dropWhenDone has set up.
 func (c *core) undoDrops() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if r := c.rare; r != nil && r.undo != nil {
-		r.undo()
-		r.undo = nil
+	var undo []func() bool
+	if c.rare != nil {
+		undo, c.rare.undo = c.rare.undo, nil
+	}
+	c.mu.Unlock()
+	for _, stop := range undo { // a context is user code
+		stop()
 	}
 }
 

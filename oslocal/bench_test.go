@@ -10,8 +10,8 @@ import (
 	"github.com/ste-go/ste/internal/cgotest"
 	"github.com/ste-go/ste/internal/osthread"
 	"github.com/ste-go/ste/internal/testkit"
-	"github.com/ste-go/ste/internal/threadword"
 	"github.com/ste-go/ste/oslocal"
+	"github.com/ste-go/ste/oslocal/internal/threadword"
 	"github.com/stretchr/testify/require"
 )
 

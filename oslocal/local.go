@@ -5,7 +5,7 @@ import (
 	"runtime"
 
 	"github.com/ste-go/ste/internal/bubble"
-	"github.com/ste-go/ste/internal/threadword"
+	"github.com/ste-go/ste/oslocal/internal/threadword"
 )
 
 // A Local is one value per OS thread, made when the thread first asks for it and

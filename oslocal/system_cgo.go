@@ -12,7 +12,7 @@ import (
 	"runtime"
 	"syscall"
 
-	"github.com/ste-go/ste/internal/threadword"
+	"github.com/ste-go/ste/oslocal/internal/threadword"
 )
 
 // ended is the word of a thread whose end has begun, and of goroutines that

@@ -119,19 +119,18 @@ func (q *Inbox) watch(after pace.After) bool {
 	}
 	for {
 		for range watch.Looks() {
-			watch.Before()
 			if q.handed() || q.head.Load() != nil {
-				watch.Found()
+				q.waiting.Found()
 				return true
 			}
-			prim.Pause()
+			watch.Pause()
 		}
 		now := prim.Now()
 		if now >= q.until.Load() {
 			return true
 		}
-		if on, look := watch.Goes(now); !on {
-			return look // a Cancel may have moved it from head to the list
+		if on, elsewhere := watch.Goes(now); !on {
+			return elsewhere // a Cancel may have moved it from head to the list
 		}
 	}
 }

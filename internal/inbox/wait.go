@@ -58,7 +58,7 @@ func (q *Inbox) watchEnd(t *Task) bool {
 			}
 			watch.Pause()
 		}
-		if !watch.Goes() {
+		if on, _ := watch.Goes(prim.Now()); !on {
 			return false
 		}
 	}

@@ -85,58 +85,31 @@ func (p *Pace) Wake(w *Worker, after After, from int64) {
 	}
 }
 
-// Looks is how often a side looks between two calls of a Watch's Goes.
+// Looks is how often a side looks between two readings of the clock.
 const Looks = prim.Looks
 
-// A CallerWatch is one spin of a caller.
-type CallerWatch struct {
-	pace  *Pace
-	crowd bool
-	from  int64 // when it began; 0 before the first Goes
+// A Watch is one spin of either side: it looks a number of times (Looks), with a Pause
+// between two, and then asks whether to go on (Goes).
+type Watch struct {
+	pace     *Pace
+	worker   *Worker // nil for a caller
+	patience int64   // ns
+	pauses   int     // between two looks; 0 to let others run there
+	from     int64   // when it began; 0 before the first Goes
 }
 
 // CallerWatch begins to spin. crowd says that the caller is not the only one: then it
 // lets others run between its looks, who may have work for the worker.
-func (p *Pace) CallerWatch(crowd bool) CallerWatch {
-	if !crowd {
-		prim.Delay(callerPauses)
+func (p *Pace) CallerWatch(crowd bool) Watch {
+	if crowd {
+		return Watch{pace: p, patience: spinFor}
 	}
-	return CallerWatch{pace: p, crowd: crowd}
-}
-
-// Pause lies between two looks.
-func (c *CallerWatch) Pause() {
-	if c.crowd {
-		prim.Yield()
-	} else {
-		prim.Pause()
-	}
-}
-
-// Goes reports whether to look on.
-func (c *CallerWatch) Goes() bool {
-	switch now := prim.Now(); {
-	case c.from == 0:
-		c.from = now
-		return !bubble.Here() // its clock would never say that it is enough
-	case now-c.from < spinFor:
-		return true
-	}
-	c.pace.missed()
-	return false
-}
-
-// A WorkerWatch is one spin of the worker.
-type WorkerWatch struct {
-	pace     *Pace
-	worker   *Worker
-	patience int64 // ns
-	pauses   int   // between two looks
-	from     int64 // when it began; 0 before the first Goes
+	prim.Delay(callerPauses)
+	return Watch{pace: p, patience: spinFor, pauses: 1}
 }
 
 // WorkerWatch begins to spin after a task that ended so, if that is the way to wait.
-func (p *Pace) WorkerWatch(w *Worker, after After) (watch WorkerWatch, spins bool) {
+func (p *Pace) WorkerWatch(w *Worker, after After) (watch Watch, spins bool) {
 	arm := p.inForce()
 	if arm&trial == 0 {
 		w.tried = false
@@ -162,28 +135,35 @@ func (p *Pace) WorkerWatch(w *Worker, after After) (watch WorkerWatch, spins boo
 		return watch, false
 	}
 	prim.Delay(workerPauses)
-	return WorkerWatch{pace: p, worker: w, patience: patience, pauses: pauses}, true
+	return Watch{pace: p, worker: w, patience: patience, pauses: pauses}, true
 }
 
 // Looks is how often to look before Goes is asked.
-func (w *WorkerWatch) Looks() int { return max(Looks/w.pauses, 1) }
+func (w *Watch) Looks() int { return max(Looks/max(w.pauses, 1), 1) }
 
-// Before lies before a look.
-func (w *WorkerWatch) Before() { prim.Delay(w.pauses - 1) }
+// Pause lies between two looks.
+func (w *Watch) Pause() {
+	if w.pauses == 0 {
+		prim.Yield()
+	} else {
+		prim.Delay(w.pauses - 1)
+		prim.Pause()
+	}
+}
 
-// Found notes that a task came in.
-func (w *WorkerWatch) Found() { w.worker.credit = min(w.worker.credit+1, 4*stealPrice) }
-
-// Goes reports whether to look on, now. If not, look says that there may be something
-// where the worker has not looked.
-func (w *WorkerWatch) Goes(now int64) (on, look bool) {
+// Goes reports whether to look on, now. If not, elsewhere says that there may be
+// something where this side has not looked.
+func (w *Watch) Goes(now int64) (on, elsewhere bool) {
 	p := w.pace
 	switch {
 	case w.from == 0:
 		w.from = now
-		return true, false
+		return w.worker != nil || !bubble.Here(), false // a bubble's clock would never say that it is enough
 	case now-w.from < w.patience:
 		return true, false
+	case w.worker == nil:
+		p.missed()
+		return false, false
 	case p.wait == Spin && several():
 		return false, true
 	}
@@ -194,3 +174,6 @@ func (w *WorkerWatch) Goes(now int64) (on, look bool) {
 	}
 	return false, false
 }
+
+// Found notes that a task came in while the worker spun.
+func (w *Worker) Found() { w.credit = min(w.credit+1, 4*stealPrice) }

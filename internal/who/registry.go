@@ -3,8 +3,6 @@ package who
 import (
 	"sync"
 	"sync/atomic"
-
-	"github.com/ste-go/ste/internal/osthread"
 )
 
 // Live Threads by the two things that running code can know of itself. Current
@@ -71,12 +69,4 @@ func (r *registry) drop(key uint64) {
 		}
 	}
 	head.Store(kept)
-}
-
-// Pretend calls f while whoever looks up the calling OS thread's number finds id, as if
-// that Thread had just settled here and the caller been moved away. For tests.
-func (id *ID) Pretend(f func()) {
-	byOSThread.put(osthread.Self(), id)
-	defer byOSThread.drop(osthread.Self())
-	f()
 }

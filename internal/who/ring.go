@@ -30,22 +30,16 @@ var ring struct{ mu prim.Mutex }
 // whose wait would close the ring. None is nil.
 type Ring []*ID
 
-// Enter records that from's code is about to wait for to. It returns the ring that this
-// would close, and then records nothing. from may be nil: code on no Thread cannot be
-// part of a ring.
-func Enter(from, to *ID, wait Wait) Ring {
-	if from == nil {
-		return nil
-	}
-	closed, _ := EnterIf(from, to, wait, nil)
-	return closed
-}
-
-// EnterIf is Enter for a wait that begin, unless nil, starts or refuses with an
-// error; from is not nil. To other walks the wait begins at the moment it is recorded: what
+// Enter records that from's code (nil for code on no Thread, which cannot be part of a
+// ring) is about to wait for to. It returns the ring that this would close, and then
+// records nothing; nor does it if begin, which may be nil and sets going what is waited
+// for, returns an error. To other walks the wait begins at the moment it is recorded: what
 // begin set going may already have reached the next Threads of a ring, but they
 // find this edge; and a refused wait was never there.
-func EnterIf(from, to *ID, wait Wait, begin func() error) (Ring, error) {
+func Enter(from, to *ID, wait Wait, begin func() error) (Ring, error) {
+	if from == nil {
+		return nil, nil
+	}
 	ring.mu.Lock()
 	defer ring.mu.Unlock()
 	if begin == nil && wait.Over() {

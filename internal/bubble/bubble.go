@@ -9,6 +9,7 @@ package bubble
 
 import (
 	"bytes"
+	"fmt"
 	"runtime"
 	"time"
 )
@@ -39,16 +40,9 @@ func numberIn(state []byte) uint32 {
 	if end := bytes.IndexAny(state, "]{"); end >= 0 {
 		state = state[:end]
 	}
-	_, number, found := bytes.Cut(state, []byte(", synctest bubble "))
-	if !found {
-		return 0
-	}
 	n := uint32(0)
-	for _, d := range number {
-		if d < '0' || d > '9' {
-			break
-		}
-		n = 10*n + uint32(d-'0')
+	if _, number, found := bytes.Cut(state, []byte(", synctest bubble ")); found {
+		_, _ = fmt.Sscanf(string(number), "%d", &n)
 	}
 	return n
 }

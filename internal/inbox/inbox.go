@@ -102,7 +102,6 @@ func New(c Config) *Inbox {
 	}
 	q.pace.Init(c.Wait)
 	q.until.Store(prim.Never)
-	q.turns.Begin()
 	return q
 }
 

@@ -3,9 +3,8 @@
 package osthread
 
 import (
-	"bytes"
+	"fmt"
 	"runtime"
-	"strconv"
 )
 
 // ID returns the number of the calling goroutine, never 0: this system has one
@@ -14,9 +13,8 @@ import (
 func ID() uint64 {
 	var buf [64]byte
 	header := buf[:runtime.Stack(buf[:], false)] // goroutine 12 [running]: ...
-	field := bytes.Fields(header)[1]
-	id, err := strconv.ParseUint(string(field), 10, 64)
-	if err != nil {
+	id := uint64(0)
+	if _, err := fmt.Sscanf(string(header), "goroutine %d ", &id); err != nil {
 		panic("ste: the runtime's stack header has changed: " + string(header))
 	}
 	return id

@@ -9,7 +9,7 @@ import "github.com/ste-go/ste/internal/prim"
 // does see to it, and a yield would only cost time; so it is made only if nobody
 // seems to have had a turn.
 //
-// Times in ns. All are written and read by callers; a mistake between two of
+// The zero Turns is ready for use. Times in ns. All are written and read by callers; a mistake between two of
 // them moves a turn, no more.
 type Turns struct {
 	made prim.Count // when others were let run
@@ -30,14 +30,6 @@ const (
 	// somebody else's turn.
 	sure = 1e9
 )
-
-// Begin makes it ready for use.
-func (u *Turns) Begin() {
-	now := prim.Now()
-	u.made.Store(now)
-	u.last.Store(now)
-	u.seen.Store(now)
-}
 
 // Give is called by a caller that has slept; uses counts how often. One in
 // sixteen reads the clock.

@@ -213,7 +213,7 @@ func TestLocalRaces(t *testing.T) {
 // Any number of Locals, and slots of closed ones used again by others: never for
 // somebody else's value.
 func TestLocalMany(t *testing.T) {
-	n := testkit.Size(5_000, 20_000, 100_000)
+	n := testkit.Size(5_000, 10_000, 100_000)
 	th := start(t)
 	for range 2 {
 		locals := make([]*ste.Local[int], n)

@@ -36,7 +36,7 @@ func TestO3ThousandsOfCThreads(t *testing.T) {
 			}))
 	}
 	alive := func() int64 { return open.Load() - closed.Load() }
-	n := testkit.Rounds(2)
+	n := testkit.Rounds(1)
 	burst := func(n int) {
 		var fs []func()
 		for range 4 {

@@ -68,7 +68,7 @@ func TestO6Close(t *testing.T) {
 // O6: Close races with threads that come, use, and end: each value that was opened
 // is closed once, when Close has returned and the threads are gone.
 func TestO6CloseRace(t *testing.T) {
-	for range testkit.Rounds(20) {
+	for range testkit.Rounds(10) {
 		var open, closed atomic.Int64
 		l := newLocal(t, func() (*atomic.Bool, error) { open.Add(1); return new(atomic.Bool), nil }, func(v **atomic.Bool) error {
 			if (*v).Swap(true) {

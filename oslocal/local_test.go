@@ -143,7 +143,7 @@ func TestO7Errors(t *testing.T) {
 			return nil
 		}, oslocal.WithErrorHandler(func(err error) { told <- err; runtime.Goexit() })))
 	}
-	for range testkit.Rounds(200) {
+	for range testkit.Rounds(100) {
 		onThread(t, func() {
 			for _, l := range ls {
 				l.Get()
@@ -184,7 +184,7 @@ func TestO9Each(t *testing.T) {
 	busy.Store(4)
 	user := func() {
 		defer busy.Add(-1)
-		for range testkit.Rounds(200) {
+		for range testkit.Rounds(100) {
 			onThread(t, func() { l.Get() })
 			l.Get()
 			if v, ok := l.Take(); ok {

@@ -37,7 +37,7 @@ func TestO5CloseFindsNothing(t *testing.T) {
 // O6: Close while the releasing goroutine goes through the object's values: each is
 // closed by one of the two.
 func TestO6CloseAgainstTheReleasing(t *testing.T) {
-	for range testkit.Rounds(400) {
+	for range testkit.Rounds(200) {
 		begun, goOn := make(chan struct{}, 1), make(chan struct{})
 		gate := newLocal(t, func() (int, error) { return 0, nil }, func(*int) error {
 			begun <- struct{}{}

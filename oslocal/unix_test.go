@@ -24,7 +24,7 @@ func TestO4DestructorsCallGo(t *testing.T) {
 		var open, closed atomic.Int64
 		l := newLocal(t, func() (int, error) { open.Add(1); return 1, nil }, func(*int) error { closed.Add(1); return nil })
 		late, had := 0, 0
-		for range testkit.Rounds(40) {
+		for range testkit.Rounds(20) {
 			round := 0
 			cgotest.Dying(func() {
 				if before {
@@ -49,7 +49,7 @@ func TestO4DestructorsCallGo(t *testing.T) {
 		testkit.Until(t, "all closed", func() bool { return open.Load() == closed.Load() })
 		require.Positive(t, late)
 		t.Logf("before=%v: %d in time, %d late", before, had, late)
-		require.EqualValues(t, testkit.Rounds(40), open.Load(), "one value for each thread")
+		require.EqualValues(t, testkit.Rounds(20), open.Load(), "one value for each thread")
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	roundsFlag   = flag.Int("rounds", 10_000, "rounds of each race; -short divides them by 50")
+	roundsFlag   = flag.Int("rounds", 5_000, "rounds of each race; -short divides them by 25")
 	patienceFlag = flag.Duration("patience", 2*time.Minute, "how long a test waits for something that must happen")
 	longFlag     = flag.Bool("long", false, "everything at full size, however long that takes; without it go test is for everybody's machine")
 )
@@ -17,7 +17,7 @@ var (
 func Rounds(per int) int {
 	n := *roundsFlag / per
 	if testing.Short() {
-		n /= 50
+		n /= 25
 	}
 	return max(n, 20)
 }

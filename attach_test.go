@@ -385,7 +385,7 @@ func init() {
 
 // Attach in a package initialiser.
 var initErr = func() (err error) {
-	if os.Getenv("STE_CHILD") != "attach in init" {
+	if os.Getenv(testkit.Variable) != "attach in init" {
 		return nil
 	}
 	n := 0

@@ -111,7 +111,7 @@ func TestT9FailNow(t *testing.T) {
 }
 
 var failNowThread = func() *ste.Thread {
-	if os.Getenv("STE_CHILD") != "tests" {
+	if os.Getenv(testkit.Variable) != "tests" {
 		return nil
 	}
 	th, _ := ste.New()

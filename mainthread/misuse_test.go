@@ -119,7 +119,7 @@ var misuses = map[string]struct {
 var inInit any
 
 func init() {
-	if os.Getenv("STE_CHILD") == "misuse in an initialiser" {
+	if os.Getenv(testkit.Variable) == "misuse in an initialiser" {
 		inInit = misuse()
 	}
 	for name, m := range misuses {

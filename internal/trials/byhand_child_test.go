@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ste-go/ste/internal/testkit"
 )
 
 // countOSThreads counts the OS threads of this process, or where that is not
@@ -29,7 +31,7 @@ func countOSThreads() int {
 func TestByHandChild(t *testing.T) {
 	for _, row := range rows {
 		for _, side := range sides {
-			if os.Getenv("STE_CHILD") == side.name+"/"+row.name {
+			if os.Getenv(testkit.Variable) == side.name+"/"+row.name {
 				go endWhenStuck()
 				tell(row.see(t, func(name string) executor { return side.open(t, name) }))
 			}
@@ -81,10 +83,9 @@ func observe(cmd *exec.Cmd) (saw, output string) {
 	if err := cmd.Start(); err != nil {
 		return "", err.Error()
 	}
-	// The last resort, for what hangs with a goroutine running.
-	alarm := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	over := testkit.Guard(cmd.Process) // the last resort, for what hangs with a goroutine running
 	err := cmd.Wait()
-	killed := !alarm.Stop()
+	killed := over() != nil
 	output = strings.ReplaceAll(out.String(), "\r\n", "\n")
 	if m := sawLine.FindStringSubmatch(output); m != nil {
 		return m[1], output

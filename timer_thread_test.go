@@ -122,8 +122,8 @@ func TestT7TimersBurst(t *testing.T) {
 
 // T15: timers in steady state allocate nothing.
 func TestT15Timers(t *testing.T) {
-	if testkit.RaceEnabled {
-		t.Skip("the race detector allocates")
+	if testkit.Instrumented {
+		t.Skip("the race detector or the address sanitizer allocates")
 	}
 	th := start(t)
 	done := make(chan struct{})

@@ -381,8 +381,8 @@ func TestWakerForCloseInNestedLoops(t *testing.T) {
 
 // T15: nor does it cost an allocation for each task if there are a waker and a timer.
 func TestT15WakerAndTimer(t *testing.T) {
-	if testkit.RaceEnabled {
-		t.Skip("the race detector allocates")
+	if testkit.Instrumented {
+		t.Skip("the race detector or the address sanitizer allocates")
 	}
 	th := start(t, ste.WithWaker(func() {}))
 	_, err := th.AfterFunc(time.Hour, func() {})

@@ -105,8 +105,8 @@ func TestO13Cost(t *testing.T) {
 	l := newLocal(t, func() (int, error) { return 0, nil }, nil)
 	l.Get()
 	require.Zero(t, testing.AllocsPerRun(100, func() { l.Get(); l.TryGet() }))
-	if testkit.RaceEnabled || !threadword.Known || runtime.GOARCH != "amd64" {
-		t.Skip("times mean something on Linux on amd64, without the race detector")
+	if testkit.Instrumented || !threadword.Known || runtime.GOARCH != "amd64" {
+		t.Skip("times mean something on Linux on amd64, with nothing that watches")
 	}
 	took := testkit.Fastest(func() { l.Get() }, func() { cgotest.GetOne() })
 	t.Logf("1,000 Gets take %v, 1,000 calls into C %v", took[0], took[1])

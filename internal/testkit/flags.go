@@ -46,3 +46,7 @@ func NeedLong(t testing.TB, why string) {
 
 // Patience is how long a test waits for something that must happen.
 func Patience() time.Duration { return *patienceFlag }
+
+// Instrumented says whether the race detector or the address sanitizer (-asan) watches
+// the tests: both make allocations of their own and take time.
+const Instrumented = RaceEnabled || asanEnabled

@@ -3,5 +3,5 @@
 package testkit
 
 // RaceEnabled says whether the race detector watches the tests: it makes
-// sync.Pool drop things and allocations uncountable.
+// sync.Pool drop things.
 const RaceEnabled = true

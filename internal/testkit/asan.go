@@ -1,0 +1,5 @@
+//go:build asan
+
+package testkit
+
+const asanEnabled = true

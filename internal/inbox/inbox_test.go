@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ste-go/ste/internal/pace"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -162,7 +163,7 @@ func TestShedWhileInUse(t *testing.T) {
 			}
 		})
 	}
-	for range 200000 {
+	for range 40 * testkit.Rounds(1) {
 		q.pool.shed()
 	}
 	stop.Store(true)

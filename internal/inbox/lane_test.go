@@ -8,6 +8,7 @@ import (
 
 	"github.com/ste-go/ste/internal/opaque"
 	"github.com/ste-go/ste/internal/pace"
+	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -51,7 +52,7 @@ func TestLaneStaysBehindPosts(t *testing.T) {
 			}
 		})
 		var last, wrong int // the worker's
-		for i := range 10000 {
+		for i := range testkit.Rounds(1) {
 			q.Post(func() { last = i })
 			task := q.Get(true)
 			require.NotNil(t, task.lane)
@@ -73,7 +74,7 @@ func TestLaneStaysBehindPosts(t *testing.T) {
 
 // A lone caller and Close: what is accepted runs, what is refused does not.
 func TestLaneAndClose(t *testing.T) {
-	for i := range 5000 {
+	for i := range testkit.Rounds(1) {
 		q := New(Config{Wait: []pace.Wait{pace.Park, pace.Park, pace.Adaptive, pace.Spin}[i%4]})
 		ended := work(q)
 		var start, both sync.WaitGroup
@@ -119,7 +120,7 @@ func TestLaneAndCancel(t *testing.T) {
 		q := New(Config{Wait: wait})
 		ended := work(q)
 		ran, finished := 0, 0
-		for range 10000 {
+		for range testkit.Rounds(1) {
 			ctx, cancel := context.WithCancel(context.Background())
 			task := q.Get(true)
 			require.Equal(t, Accepted, q.Put(task, func() { ran++ }))

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/ste-go/ste/internal/pace"
+	"github.com/ste-go/ste/internal/testkit"
 )
 
 // A Post after a Put of the same goroutine comes behind it, whoever else posts
@@ -29,7 +30,7 @@ func TestPostStaysBehindPut(t *testing.T) {
 		close(other)
 	}()
 	var last, wrong int // the worker's
-	for i := range 100000 {
+	for i := range 20 * testkit.Rounds(1) {
 		q.Put(posted(q), func() {
 			last = 2*i + 1
 		})

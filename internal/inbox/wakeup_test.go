@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ste-go/ste/internal/pace"
+	"github.com/ste-go/ste/internal/testkit"
 )
 
 // The worker never sleeps on a Task that a Cancel has brought in, however it waits.
@@ -30,7 +31,7 @@ func TestCancelLosesNoTask(t *testing.T) {
 		back := make(chan struct{})
 		go func() {
 			defer close(back)
-			for range 20000 {
+			for range testkit.Rounds(1) {
 				if wait == pace.Adaptive {
 					q.pace.ForceSpin() // it spins, then sleeps
 				}

@@ -95,12 +95,15 @@ arm64() {
 		go test -exec qemu-aarch64-static -short ./...
 }
 
-# Other processors, of which s390x is big-endian, and no cgo.
+# Other processors, of which s390x is big-endian, and no cgo. qemu 7.2's riscv64 hangs
+# when the system refuses it a thread.
 emulated() {
-	local arch
+	local arch skip
 	for arch in "$@"; do
 		echo "   $arch"
-		GOARCH=$arch CGO_ENABLED=0 go test -exec "qemu-$arch-static" -short . || return 1
+		skip='^$'
+		[ "$arch" != riscv64 ] || skip='^TestFaultSystemRefusesThreads$'
+		GOARCH=$arch CGO_ENABLED=0 go test -exec "qemu-$arch-static" -short -skip "$skip" . || return 1
 	done
 }
 

@@ -96,13 +96,15 @@ arm64() {
 }
 
 # Other processors, of which s390x is big-endian, and no cgo. qemu 7.2's riscv64 hangs
-# when the system refuses it a thread.
+# when the system refuses it a thread, and its ppc64le gives a nil pointer's fault
+# another address, so that Go cannot make a panic of it.
 emulated() {
 	local arch skip
 	for arch in "$@"; do
 		echo "   $arch"
 		skip='^$'
 		[ "$arch" != riscv64 ] || skip='^TestFaultSystemRefusesThreads$'
+		[ "$arch" != ppc64le ] || skip='^TestBadInput$'
 		GOARCH=$arch CGO_ENABLED=0 go test -exec "qemu-$arch-static" -short -skip "$skip" . || return 1
 	done
 }

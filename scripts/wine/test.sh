@@ -41,5 +41,6 @@ tests() {
 }
 
 tests . 0
+tests ./internal/trials 0
 tests ./oslocal 1
 tests ./mainthread 0

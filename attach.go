@@ -35,9 +35,7 @@ import (
 // runtime ends the process at the end of the RunPending, Run or Attach in which one
 // did not ("OS thread locking must match"). Attach on a Thread is an error.
 func Attach(body func(*Thread) error, opts ...Option) error {
-	if body == nil {
-		panic(nilArgument("Attach", "func"))
-	}
+	need(body != nil, "Attach", "func")
 	if id := who.Current(); id != nil {
 		return fmt.Errorf("ste: Attach on %v: one OS thread cannot be two Threads; use that one", tagOf(id))
 	}
@@ -87,9 +85,7 @@ func (t *Thread) RunPending() int {
 // WaitStrategy. The rest is as for RunPending.
 func (t *Thread) Run(ctx context.Context) error {
 	c := t.must("Run")
-	if ctx == nil {
-		panic(nilArgument("Run", "context"))
-	}
+	need(ctx != nil, "Run", "context")
 	w := c.here()
 	if !w.lends() {
 		return fmt.Errorf("ste: Run in a hook of %v: it would never end; call it in a task or the body of an Attach", tagOf(c.id))

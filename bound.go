@@ -55,12 +55,8 @@ type bound[T any] struct {
 // *PanicError, is what Close returns.
 func Bind[T any](t *Thread, open func() (T, error), close func(T) error) (*Bound[T], error) {
 	c := t.must("Bind")
-	if open == nil {
-		panic(nilArgument("Bind", "open func"))
-	}
-	if close == nil {
-		panic(nilArgument("Bind", "close func"))
-	}
+	need(open != nil, "Bind", "open func")
+	need(close != nil, "Bind", "close func")
 	b, err := Call(t, func() (*bound[T], error) {
 		v, err := open()
 		if err != nil {
@@ -101,9 +97,7 @@ func (b *Bound[T]) Thread() *Thread {
 // once, in place. f must not keep the value.
 func (b *Bound[T]) Do(f func(T) error) error {
 	b.must("Do")
-	if f == nil {
-		panic(nilArgument("Do", "func"))
-	}
+	need(f != nil, "Do", "func")
 	_, err := Use(b, func(v T) (struct{}, error) { return struct{}{}, f(v) })
 	return err
 }
@@ -111,9 +105,7 @@ func (b *Bound[T]) Do(f func(T) error) error {
 // Use is Do for an f with a result.
 func Use[T, R any](b *Bound[T], f func(T) (R, error)) (R, error) {
 	c := b.must("Use")
-	if f == nil {
-		panic(nilArgument("Use", "func"))
-	}
+	need(f != nil, "Use", "func")
 	if c.closed.Load() {
 		var r R
 		return r, ErrClosed
@@ -140,9 +132,7 @@ func Use[T, R any](b *Bound[T], f func(T) (R, error)) (R, error) {
 // where those of Thread.Post go.
 func (b *Bound[T]) Post(f func(T)) error {
 	c := b.must("Post")
-	if f == nil {
-		panic(nilArgument("Post", "func"))
-	}
+	need(f != nil, "Post", "func")
 	if c.closed.Load() {
 		return ErrClosed
 	}

@@ -150,9 +150,11 @@ func unusable(call string, isNil bool, noun, maker string) string {
 	return "ste: " + call + " of the zero " + noun + "; make " + noun + "s with " + maker
 }
 
-// nilArgument is the panic for a nil where a promise needs a value (T8).
-func nilArgument(call, what string) string {
-	return "ste: " + call + " with a nil " + what
+// need panics for a nil where a promise needs a value (T8).
+func need(given bool, call, what string) {
+	if !given {
+		panic("ste: " + call + " with a nil " + what)
+	}
 }
 
 // join is errors.Join that leaves a single error as it is.

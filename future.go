@@ -63,9 +63,7 @@ type claim struct {
 // one, ends the process.
 func Async[T any](t *Thread, f func() (T, error)) (*Future[T], error) {
 	c := t.must("Async")
-	if f == nil {
-		panic(nilArgument("Async", "func"))
-	}
+	need(f != nil, "Async", "func")
 	fu := &future[T]{core: c, f: f, done: make(chan struct{})}
 	if !c.inbox.Bubbled() && bubble.Here() {
 		gate := new(prim.Mutex)
@@ -129,9 +127,7 @@ func (f *Future[T]) Done() <-chan struct{} {
 // of Threads; waiting on a Thread for an unfinished Future of its own is a ring of one.
 func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 	c := f.must("Wait")
-	if ctx == nil {
-		panic(nilArgument("Wait", "context"))
-	}
+	need(ctx != nil, "Wait", "context")
 	return c.wait(ctx)
 }
 

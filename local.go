@@ -43,9 +43,7 @@ type Local[T any] struct {
 // there is no value, and the next Get tries again. close may still use values that are
 // older than its own. It must leave runtime.LockOSThread as it found it.
 func NewLocal[T any](open func() (T, error), close func(*T) error) *Local[T] {
-	if open == nil {
-		panic(nilArgument("NewLocal", "open func"))
-	}
+	need(open != nil, "NewLocal", "open func")
 	c := &local[T]{open: open, close: close, slot: slots.Take()}
 	l := &Local[T]{core: opaque.To(c)}
 	if !prim.Exploring {
@@ -144,12 +142,8 @@ func (l *Local[T]) Take() (T, bool) {
 // inside.
 func (l *Local[T]) Each(ctx context.Context, f func(Tag, *T) error) error {
 	c := l.must("Each")
-	if ctx == nil {
-		panic(nilArgument("Each", "context"))
-	}
-	if f == nil {
-		panic(nilArgument("Each", "func"))
-	}
+	need(ctx != nil, "Each", "context")
+	need(f != nil, "Each", "func")
 	inside := bubble.Number()
 	c.mu.Lock()
 	all := c.all(inside)

@@ -55,9 +55,7 @@ func WithName(name string) Option {
 // three cases no Thread is made, and the teardowns listed before this option
 // run.
 func WithInit(f func() error) Option {
-	if f == nil {
-		panic(nilArgument("WithInit", "func"))
-	}
+	need(f != nil, "WithInit", "func")
 	return option(func(c *config) { c.hooks = append(c.hooks, hook{f: f}) })
 }
 
@@ -65,9 +63,7 @@ func WithInit(f func() error) Option {
 // run newest first. Their errors, panics and Goexits are joined into Close's
 // error; none keeps another from running.
 func WithTeardown(f func() error) Option {
-	if f == nil {
-		panic(nilArgument("WithTeardown", "func"))
-	}
+	need(f != nil, "WithTeardown", "func")
 	return option(func(c *config) { c.hooks = append(c.hooks, hook{teardown: true, f: f}) })
 }
 
@@ -96,9 +92,7 @@ func WithQueueLimit(n int) Option {
 // panic does, and the rest goes to slog. A handler that panics ends the process; one
 // that calls runtime.Goexit just ends.
 func WithErrorHandler(f func(error)) Option {
-	if f == nil {
-		panic(nilArgument("WithErrorHandler", "func"))
-	}
+	need(f != nil, "WithErrorHandler", "func")
 	return option(func(c *config) { c.handler = f })
 }
 
@@ -140,7 +134,7 @@ func configure(call string, opts []Option) (*config, error) {
 	c := new(config)
 	for i, o := range opts {
 		if o == nil {
-			panic(nilArgument(call, fmt.Sprintf("Option (number %d)", i+1)))
+			panic(fmt.Sprintf("ste: %s with a nil Option (number %d)", call, i+1))
 		}
 		o.apply(c)
 	}

@@ -32,18 +32,14 @@ func (t *Thread) Submit(f func()) error { return t.submit("Submit", nil, f) }
 // SubmitContext waits for its end and returns nil, whatever ctx does. If ctx has
 // already ended, f does not run, not even in place.
 func (t *Thread) SubmitContext(ctx context.Context, f func()) error {
-	if ctx == nil {
-		panic(nilArgument("SubmitContext", "context"))
-	}
+	need(ctx != nil, "SubmitContext", "context")
 	return t.submit("SubmitContext", ctx, f)
 }
 
 // submit is Submit, and with a ctx SubmitContext.
 func (t *Thread) submit(call string, ctx context.Context, f func()) error {
 	c := t.must(call)
-	if f == nil {
-		panic(nilArgument(call, "func"))
-	}
+	need(f != nil, call, "func")
 	if ctx != nil && ctx.Err() != nil {
 		return cause(ctx)
 	}
@@ -65,9 +61,7 @@ func (t *Thread) submit(call string, ctx context.Context, f func()) error {
 // Post allocates nothing itself in steady state.
 func (t *Thread) Post(f func()) error {
 	c := t.must("Post")
-	if f == nil {
-		panic(nilArgument("Post", "func"))
-	}
+	need(f != nil, "Post", "func")
 	err := c.post(f, nil)
 	runtime.KeepAlive(t)
 	return err
@@ -79,9 +73,7 @@ func (t *Thread) Post(f func()) error {
 // nothing.
 func Call[T any](t *Thread, f func() (T, error)) (T, error) {
 	c := t.must("Call")
-	if f == nil {
-		panic(nilArgument("Call", "func"))
-	}
+	need(f != nil, "Call", "func")
 	from := who.Current()
 	if from == c.id {
 		v, err := f()

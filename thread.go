@@ -260,9 +260,7 @@ func (t *Thread) Close() error {
 // that wraps ErrDeadlock; ctx still limits how long the queue is drained.
 func (t *Thread) Shutdown(ctx context.Context) error {
 	c := t.must("Shutdown")
-	if ctx == nil {
-		panic(nilArgument("Shutdown", "context"))
-	}
+	need(ctx != nil, "Shutdown", "context")
 	c.close()
 	from := who.Current()
 	if from == c.id {

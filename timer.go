@@ -55,9 +55,7 @@ type timer struct {
 // Thread is closed or closing. The queue limit does not count timers.
 func (t *Thread) AfterFunc(d time.Duration, f func()) (*Timer, error) {
 	c := t.must("AfterFunc")
-	if f == nil {
-		panic(nilArgument("AfterFunc", "func"))
-	}
+	need(f != nil, "AfterFunc", "func")
 	return c.arm(t, &timer{owner: c, run: func() error { f(); return nil }}, max(d, 0))
 }
 
@@ -69,9 +67,7 @@ func (t *Thread) AfterFunc(d time.Duration, f func()) (*Timer, error) {
 // if the Thread is closed or closing.
 func (t *Thread) Every(period time.Duration, f func(Tick)) (*Timer, error) {
 	c := t.must("Every")
-	if f == nil {
-		panic(nilArgument("Every", "func"))
-	}
+	need(f != nil, "Every", "func")
 	if period <= 0 {
 		return nil, fmt.Errorf("ste: Every(%v): a period must be positive", period)
 	}

@@ -30,9 +30,7 @@ import (
 // progress, and after Done and Attach there is none. A waker that panics or calls
 // runtime.Goexit ends the process.
 func WithWaker(f func()) Option {
-	if f == nil {
-		panic(nilArgument("WithWaker", "func"))
-	}
+	need(f != nil, "WithWaker", "func")
 	return option(func(c *config) { c.waker = f })
 }
 

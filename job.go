@@ -77,41 +77,35 @@ func (c *core) protect(j job, fault *error) (returned bool) {
 func (w *worker) end(j job, how inbox.End) {
 	fault := w.fault
 	w.job, w.fault = job{}, nil
-	var pe *PanicError
-	if how == inbox.Panicked {
-		pe = fault.(*PanicError)
-	}
 	w.waker.back()
 	switch {
 	case j.kind == aTask:
-		w.endTask(j.task, how, pe)
+		w.endTask(j.task, how, fault)
 	case j.kind == aHook:
 		w.endHook(how, fault)
-	case pe != nil && j.kind == aTimer:
-		w.handle(pe)
-	case pe != nil:
-		crash(handlerPanicked(w.core, pe))
+	case how != inbox.Panicked:
+	case j.kind == aTimer:
+		w.handle(fault)
+	default:
+		crash(handlerPanicked(w.core, fault))
 	}
 }
 
-func (w *worker) endTask(t *inbox.Task, how inbox.End, pe *PanicError) {
-	var err error
-	if pe != nil {
-		err = pe
-	}
+// endTask gives fault, a *PanicError or nil, to whoever waits for t, or else to handle.
+func (w *worker) endTask(t *inbox.Task, how inbox.End, fault error) {
 	if !t.Posted {
 		w.after = pace.Seen
-		if t.Finish(how, err) {
+		if t.Finish(how, fault) {
 			w.after = pace.Rang
 		}
 		return
 	}
 	w.after = pace.Posted
 	sunk := t.Sunk
-	t.Finish(how, err)
+	t.Finish(how, fault)
 	w.inbox.Recycle(t)
-	if pe != nil && !sunk {
-		w.handle(pe)
+	if fault != nil && !sunk {
+		w.handle(fault)
 	}
 }
 
@@ -217,12 +211,13 @@ func (c *core) contain(what string, settled bool, f func() error) error {
 	return fault // a panic in a deferred call, maybe, while Goexit unwound
 }
 
-// handle gives the panic of a posted task to the error handler, on the Thread.
-func (w *worker) handle(pe *PanicError) {
+// handle gives the panic of a posted task, a *PanicError, to the error handler, on the
+// Thread.
+func (w *worker) handle(panicked error) {
 	if w.extras.handler == nil {
-		crash(pe)
+		crash(panicked)
 	}
-	w.run(job{kind: aHandler, f: func() error { w.extras.handler(pe); return nil }})
+	w.run(job{kind: aHandler, f: func() error { w.extras.handler(panicked); return nil }})
 }
 
 // report gives an error to the error handler when the Thread has ended, or to
@@ -249,13 +244,13 @@ func (c *core) tell(err error) {
 		}
 		return nil
 	})
-	if pe, ok := herr.(*PanicError); ok {
-		crash(handlerPanicked(c, pe))
+	if _, ok := herr.(*PanicError); ok {
+		crash(handlerPanicked(c, herr))
 	}
 }
 
-func handlerPanicked(c *core, pe *PanicError) error {
-	return fmt.Errorf("ste: the error handler of %v panicked: %w", tagOf(c.id), pe)
+func handlerPanicked(c *core, err error) error {
+	return fmt.Errorf("ste: the error handler of %v panicked: %w", tagOf(c.id), err)
 }
 
 // crash ends the process with err as a panic that nothing can recover, not even

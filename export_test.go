@@ -43,7 +43,7 @@ func Waiting[T any](f *Future[T]) int {
 }
 
 // Doomed reports whether the limit of a Shutdown that did not wait has been reached.
-func Doomed(t *Thread) bool { return t.core.Get().doomed() }
+func Doomed(t *Thread) bool { return t.core.Get().doomed.Load() }
 
 // Unclaimed is how many panics of Futures t remembers.
 func Unclaimed(t *Thread) int {

@@ -66,6 +66,11 @@ type core struct {
 	//	forgotten -> taken      lastWords, which reports it
 	heir prim.Word
 
+	// doomed says that the Thread, which is in a bubble, must itself drop what is queued,
+	// as soon as the task that runs has ended. False to true by whoever ends the ctx of a
+	// Shutdown; read by the Thread before each task.
+	doomed prim.Flag
+
 	mu   prim.Mutex
 	rare *rare // guarded by mu; nil until there is something
 }
@@ -75,7 +80,6 @@ type rare struct {
 	unclaimed map[*claim]struct{} // panics of Async tasks that no Wait has taken
 	undo      []func() bool       // stop what Shutdowns that did not wait have set up
 	timers    timers.Heap[*timer]
-	doomed    bool    // what is queued must be dropped by the Thread itself, which is in a bubble
 	errs      []error // of hooks; the Thread's
 	err       error   // of all of them; written by the Thread before life says over
 }
@@ -233,20 +237,8 @@ func (t *Thread) Closed() bool { return t.must("Closed").inbox.Closed() }
 // returns nil, and where the wait would close a ring of Threads it starts the closing
 // and returns an error that wraps ErrDeadlock.
 func (t *Thread) Close() error {
-	c := t.must("Close")
-	c.close()
-	from := who.Current()
-	if from == c.id {
-		return nil
-	}
-	if err := enterWait(from, c.id, until{c, over}); err != nil {
-		return err
-	}
-	defer who.Leave(from)
-	prim.Await(c.done)
-	c.heir.Store(taken)
-	runtime.KeepAlive(t) // else the cleanup might tell the error as well
-	return c.outcome()
+	t.must("Close")
+	return t.shutdown(context.Background())
 }
 
 // Shutdown is Close with a limit: when ctx ends first, queued work is dropped
@@ -259,8 +251,14 @@ func (t *Thread) Close() error {
 // wait would close a ring of Threads it starts the closing and returns an error
 // that wraps ErrDeadlock; ctx still limits how long the queue is drained.
 func (t *Thread) Shutdown(ctx context.Context) error {
-	c := t.must("Shutdown")
+	t.must("Shutdown")
 	need(ctx != nil, "Shutdown", "context")
+	return t.shutdown(ctx)
+}
+
+// shutdown is Shutdown, and with a ctx that never ends Close.
+func (t *Thread) shutdown(ctx context.Context) error {
+	c := t.core.Get()
 	c.close()
 	from := who.Current()
 	if from == c.id {
@@ -307,28 +305,18 @@ func (c *core) dropWhenDone(ctx context.Context) {
 		c.drop()
 		return
 	}
+	if ctx.Done() == nil {
+		return // it never ends
+	}
 	limit := func() { c.drop() }
 	if c.inbox.Bubbled() { // whoever ends ctx may be outside of the bubble
-		limit = c.doom
+		limit = func() { c.doomed.Store(true) }
 	}
 	stop := prim.AfterFunc(spoken{ctx}, limit)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.seldom()
 	r.undo = append(r.undo, stop)
-}
-
-// doom lets the Thread drop what is queued, as soon as the task that runs has ended.
-func (c *core) doom() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.seldom().doomed = true
-}
-
-func (c *core) doomed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.rare != nil && c.rare.doomed
 }
 
 // spoken is a Context that says why it has ended. Somebody's own may not, and the
@@ -360,8 +348,7 @@ func (c *core) undoDrops() {
 // a goroutine of the runtime and must not wait.
 func (c *core) forget() {
 	c.heir.CompareAndSwap(nobodyYet, forgotten)
-	c.inbox.Close()
-	c.waker.wake()
+	c.close()
 	if c.life.Load() >= over {
 		c.lastWords()
 	}

@@ -126,7 +126,7 @@ func (w *worker) begin() {
 func (w *worker) serve(who *patron) {
 	w.aftermath()
 	for w.life.Load() == serving && !who.enough() {
-		if w.inbox.Bubbled() && w.doomed() {
+		if w.inbox.Bubbled() && w.doomed.Load() {
 			w.drop()
 		}
 		if w.since >= pin.Every && !w.guest {

@@ -56,12 +56,10 @@ func NewLocal[T any](open func() (T, error), close func(*T) error) *Local[T] {
 func (l *Local[T]) must(call string) *local[T] {
 	if l == nil {
 		panic("ste: " + call + " of a nil Local")
+	} else if l.core.Get() == nil {
+		panic(unusable(call, false, "Local", "NewLocal"))
 	}
-	c := l.core.Get()
-	if c == nil {
-		panic("ste: " + call + " of the zero Local; make Locals with NewLocal")
-	}
-	return c
+	return l.core.Get()
 }
 
 // Get returns this Thread's value, which it opens if there is none. It panics where

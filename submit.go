@@ -136,11 +136,11 @@ func (c *core) submit(from *who.ID, ctx context.Context, f func()) error {
 // is ctx.Done(). The task is the caller's again when await returns.
 func (c *core) await(from *who.ID, ctx context.Context, ended <-chan struct{}, task *inbox.Task, f func()) (inbox.End, error) {
 	if from == nil {
-		if err := c.put(task, f); err != nil {
+		if err := refusal(c.inbox.Put(task, f)); err != nil {
 			return inbox.Dropped, err
 		}
 	} else {
-		ring, err := who.Enter(from, c.id, task, func() error { return c.put(task, f) })
+		ring, err := who.Enter(from, c.id, task, func() error { return refusal(c.inbox.Put(task, f)) })
 		if ring != nil {
 			err = ringError(ring)
 			if c.inbox.Closed() {
@@ -226,9 +226,7 @@ func (c *core) putPosted(task *inbox.Task, f func()) inbox.Verdict {
 	return v
 }
 
-// put queues f as task, or says why not.
-func (c *core) put(task *inbox.Task, f func()) error { return refusal(c.inbox.Put(task, f)) }
-
+// refusal is the error of what was not accepted, and nil for what was.
 func refusal(v inbox.Verdict) error {
 	switch v {
 	case inbox.Closed:

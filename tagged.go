@@ -123,14 +123,14 @@ func (g *Tagged[T]) open() *box[T] {
 }
 
 func (g *Tagged[T]) must() *box[T] {
-	if g == nil {
-		panic("ste: use of a nil Tagged[" + reflect.TypeFor[T]().String() + "]; make it with NewTagged")
+	what := "nil"
+	if g != nil {
+		if b := g.box.Get(); b != nil {
+			return b
+		}
+		what = "zero"
 	}
-	b := g.box.Get()
-	if b == nil {
-		panic("ste: use of a zero Tagged[" + reflect.TypeFor[T]().String() + "]; make it with NewTagged")
-	}
-	return b
+	panic("ste: use of a " + what + " Tagged[" + reflect.TypeFor[T]().String() + "]; make it with NewTagged")
 }
 
 func (b *box[T]) refusal() error {

@@ -73,7 +73,9 @@ func (t *Thread) Every(period time.Duration, f func(Tick)) (*Timer, error) {
 	}
 	tm := &timer{owner: c, period: int64(period)}
 	tm.run = func() error {
-		defer c.again(tm)
+		// Not in the heap meanwhile, for f may let others in (RunPending), and two ticks
+		// must not overlap.
+		defer c.pend(tm, tm.due+tm.period)
 		start := time.Now()
 		late := prim.At(start) - tm.due
 		f(Tick{Due: start.Add(-time.Duration(late)), Start: start, Missed: tm.missed})
@@ -88,13 +90,10 @@ func (t *Thread) Every(period time.Duration, f func(Tick)) (*Timer, error) {
 // on the Thread, Stop is exact: f will not run again. Called from elsewhere, one
 // tick of an Every may still run after Stop has returned true.
 func (tm *Timer) Stop() bool {
-	if tm == nil {
-		panic("ste: Stop of a nil Timer; did AfterFunc or Every return an error?")
+	if tm == nil || tm.core.Get() == nil {
+		panic(unusable("Stop", tm == nil, "Timer", "AfterFunc or Every"))
 	}
 	t := tm.core.Get()
-	if t == nil {
-		panic("ste: Stop of the zero Timer; make Timers with AfterFunc or Every")
-	}
 	return t.owner.disarm(t)
 }
 
@@ -144,10 +143,6 @@ func (c *core) pend(tm *timer, at int64) (earliest, ok bool) {
 	c.inbox.WakeAt(ts.Next())
 	return earliest, true
 }
-
-// again puts an Every back whose f has ended. It was not in the heap meanwhile, for
-// f may let others in (RunPending), and two ticks must not overlap.
-func (c *core) again(tm *timer) { c.pend(tm, tm.due+tm.period) }
 
 // disarm takes tm out of the heap.
 func (c *core) disarm(tm *timer) bool {

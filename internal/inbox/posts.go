@@ -81,7 +81,8 @@ func (q *Inbox) Post(f func()) Verdict {
 		t = q.free[1].Swap(nil)
 	}
 	if t == nil {
-		t = newBatch(&q.until)
+		t = &Task{batch: &batch{until: &q.until}, Posted: true}
+		t.run = t.batch.call
 	}
 	did := q.push(t)
 	if did != pushedRefused {
@@ -89,12 +90,6 @@ func (q *Inbox) Post(f func()) Verdict {
 	}
 	p.mu.Unlock()
 	return q.answer(did)
-}
-
-func newBatch(until *prim.Count) *Task {
-	t := &Task{batch: &batch{until: until}, Posted: true}
-	t.run = t.batch.call
-	return t
 }
 
 // pushSealed is push for a Task beside the batches: what is posted after it goes
@@ -105,12 +100,6 @@ func (q *Inbox) pushSealed(t *Task) pushed {
 	defer q.posts.mu.Unlock()
 	q.posts.seal()
 	return q.push(t)
-}
-
-// begin makes t the batch that runs. The worker calls it, under mu.
-func (q *Inbox) begin(t *Task) {
-	q.posts.sealIf(t)
-	q.running = t
 }
 
 // sealIf ends the adding to t, if that is the open batch.

@@ -84,7 +84,8 @@ func (q *Inbox) Try(tasksFirst bool) (t *Task, due, end bool) {
 		t = q.pop()
 		end = t == nil && q.head.Load() == closed && !q.due()
 		if t != nil && t.batch != nil {
-			q.begin(t)
+			q.posts.sealIf(t)
+			q.running = t
 			q.mu.Unlock()
 			continue
 		}

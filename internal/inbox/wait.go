@@ -1,7 +1,6 @@
 package inbox
 
 import (
-	"github.com/ste-go/ste/internal/pace"
 	"github.com/ste-go/ste/internal/prim"
 )
 
@@ -52,7 +51,7 @@ func (q *Inbox) watchEnd(t *Task) bool {
 	}
 	watch := q.pace.CallerWatch(t.lane == nil || q.pool.others.Load() > 0)
 	for {
-		for range pace.Looks {
+		for range prim.Looks {
 			if t.Over() {
 				return true
 			}

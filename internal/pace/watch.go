@@ -24,7 +24,7 @@ const (
 	// streamPauses is how many pauses lie between two looks in a stream, 1.6 us of
 	// them: each look takes head's line from the posters. Four and twelve times as
 	// many made no difference to posts, but a Submit in between would wait longer.
-	streamPauses = Looks
+	streamPauses = prim.Looks
 	// callerPauses and workerPauses lie before a spinning side's first look: the
 	// other side cannot be there before, and a look takes the line away that it is
 	// about to write. Without them a hot round trip takes a quarter longer; two
@@ -85,9 +85,6 @@ func (p *Pace) Wake(w *Worker, after After, from int64) {
 	}
 }
 
-// Looks is how often a side looks between two readings of the clock.
-const Looks = prim.Looks
-
 // A Watch is one spin of either side: it looks a number of times (Looks), with a Pause
 // between two, and then asks whether to go on (Goes).
 type Watch struct {
@@ -139,7 +136,7 @@ func (p *Pace) WorkerWatch(w *Worker, after After) (watch Watch, spins bool) {
 }
 
 // Looks is how often to look before Goes is asked.
-func (w *Watch) Looks() int { return max(Looks/max(w.pauses, 1), 1) }
+func (w *Watch) Looks() int { return max(prim.Looks/max(w.pauses, 1), 1) }
 
 // Pause lies between two looks.
 func (w *Watch) Pause() {

@@ -53,7 +53,7 @@ type waker struct {
 	// at its end, after it has set awake for good.
 	calling prim.Word
 
-	alarm prim.Call // calls wake when a timer is due; the Thread's
+	alarm prim.Alarm // calls wake when a timer is due; the Thread's
 }
 
 func newWaker(c *core, f func()) *waker {

@@ -33,8 +33,8 @@ func (b Bell) WaitOr(done <-chan struct{}) bool {
 	}
 }
 
-// An Alarm is a timer of the runtime's, used again. It belongs to the goroutine
-// that waits. The zero Alarm is ready for use.
+// An Alarm is a timer of the runtime's, used again: always for WaitUntil, or always for
+// At and the same f. It belongs to one goroutine. The zero Alarm is ready for use.
 type Alarm struct{ t *time.Timer }
 
 // WaitUntil parks until somebody rings or the clock has come to at. It reports
@@ -55,24 +55,20 @@ func (b Bell) WaitUntil(a *Alarm, at int64) bool {
 	}
 }
 
-// A Call is a function that the runtime calls at a time, on a goroutine of its own.
-// It belongs to one goroutine. The zero Call is ready for use.
-type Call struct{ t *time.Timer }
-
-// At lets f be called when the clock has come to at, and not at the time that was
-// said before. It is always the same f.
-func (c *Call) At(at int64, f func()) {
+// At lets f be called, on a goroutine of its own, when the clock has come to at, and
+// not at the time that was said before.
+func (a *Alarm) At(at int64, f func()) {
 	d := time.Duration(at - Now())
-	if c.t == nil {
-		c.t = time.AfterFunc(d, f)
+	if a.t == nil {
+		a.t = time.AfterFunc(d, f)
 	} else {
-		c.t.Reset(d)
+		a.t.Reset(d)
 	}
 }
 
 // Stop undoes At.
-func (c *Call) Stop() {
-	if c.t != nil {
-		c.t.Stop()
+func (a *Alarm) Stop() {
+	if a.t != nil {
+		a.t.Stop()
 	}
 }

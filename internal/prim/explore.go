@@ -167,8 +167,8 @@ func (b Bell) WaitOr(done <-chan struct{}) bool {
 	return true
 }
 
-// An Alarm ends a wait at a time.
-type Alarm struct{}
+// An Alarm ends a wait or calls a function at a time.
+type Alarm struct{ number int }
 
 // WaitUntil parks until somebody rings or the clock has come to at. It reports
 // whether somebody rang. The clock may go on to at whenever somebody else has
@@ -183,18 +183,15 @@ func (b Bell) WaitUntil(_ *Alarm, at int64) bool {
 	return false
 }
 
-// A Call is made at a time. Like that of WaitUntil, it may come whenever somebody
-// else has taken a step.
-type Call struct{ number int }
-
 // At lets f be called when the clock has come to at, and not at the time that was
-// said before.
-func (c *Call) At(at int64, f func()) {
-	c.number++
-	n := c.number
+// said before. Like the end of WaitUntil, that may come whenever somebody else has
+// taken a step.
+func (a *Alarm) At(at int64, f func()) {
+	a.number++
+	n := a.number
 	explore.Go("call", func() {
 		explore.Point(explore.Spin, "wait until", nil)
-		if n == c.number {
+		if n == a.number {
 			explore.Advance(at)
 			f()
 		}
@@ -202,9 +199,9 @@ func (c *Call) At(at int64, f func()) {
 }
 
 // Stop undoes At.
-func (c *Call) Stop() {
+func (a *Alarm) Stop() {
 	explore.Point(explore.Change, "stop", nil)
-	c.number++
+	a.number++
 }
 
 // Now reads the clock, in nanoseconds.

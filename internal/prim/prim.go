@@ -5,8 +5,8 @@
 // which use sync and sync/atomic directly.
 //
 // In the normal build (plain.go) Word, Count, Flag, Pointer and Mutex are the types
-// of sync and sync/atomic themselves, by construction. Bell, Alarm and Call
-// (bell.go) are a channel and timers in a struct each.
+// of sync and sync/atomic themselves, by construction. Bell and Alarm (bell.go) are a
+// channel and a timer in a struct each.
 //
 // The assembly is one instruction: it tells the processor that a loop spins. It can
 // be deleted when Go has a public call for that. The package can be deleted when

@@ -48,7 +48,11 @@ func Enter(from, to *ID, wait Wait, begin func() error) (Ring, error) {
 	e := edge{to, wait}
 	for at := e; at.to != nil; {
 		if at.to == from {
-			return walked(from, to), nil
+			r := Ring{from}
+			for ; to != from; to = to.waiting.to {
+				r = append(r, to)
+			}
+			return r, nil
 		}
 		if at = at.to.waiting; !at.holds() {
 			break
@@ -61,15 +65,6 @@ func Enter(from, to *ID, wait Wait, begin func() error) (Ring, error) {
 	}
 	from.waiting = e
 	return nil, nil
-}
-
-// walked is the ring that a wait of from for to closes. The caller holds ring.mu.
-func walked(from, to *ID) Ring {
-	r := Ring{from}
-	for ; to != from; to = to.waiting.to {
-		r = append(r, to)
-	}
-	return r
 }
 
 // Leave removes what Enter recorded.

@@ -44,10 +44,11 @@ type Local[T any] struct {
 // older than its own. It must leave runtime.LockOSThread as it found it.
 func NewLocal[T any](open func() (T, error), close func(*T) error) *Local[T] {
 	need(open != nil, "NewLocal", "open func")
-	c := &local[T]{open: open, close: close, slot: slots.Take()}
+	slot := slots.Take()
+	c := &local[T]{open: open, close: close, slot: slot}
 	l := &Local[T]{core: opaque.To(c)}
 	if !prim.Exploring {
-		c.cleanup = runtime.AddCleanup(l, unreachable[T].collected, unreachable[T]{weak.Make(c), c.slot})
+		c.cleanup = runtime.AddCleanup(l, func(c weak.Pointer[local[T]]) { c.Value().collected(slot) }, weak.Make(c))
 	}
 	return l
 }
@@ -273,16 +274,13 @@ func (c *local[T]) make(owner *core) (*T, error) {
 	}
 	lv.v, lv.state = v, alive
 	owner.own(&lv.owned)
-	if c.isClosed() { // meanwhile; that Close waits for this
+	c.mu.Lock()
+	closed := c.closed
+	c.mu.Unlock()
+	if closed { // meanwhile; that Close waits for this
 		return nil, errors.Join(c.refusal(owner.id), lv.finish(true, false))
 	}
 	return &lv.v, nil
-}
-
-func (c *local[T]) isClosed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closed
 }
 
 // enlist adds lv unless the Local is closed.
@@ -370,18 +368,11 @@ func (c *local[T]) closeAll(inside uint32) []*localValue[T] {
 	return c.all(inside)
 }
 
-// unreachable is what the cleanup of a Local that nobody holds any more has.
-type unreachable[T any] struct {
-	c    weak.Pointer[local[T]]
-	slot int
-}
-
-// collected is that cleanup. It runs on a goroutine of the runtime, outside of all
-// bubbles, and must not wait.
-func (f unreachable[T]) collected() {
-	c := f.c.Value()
+// collected is the cleanup of a Local that nobody holds any more. It runs on a goroutine
+// of the runtime, outside of all bubbles, and must not wait.
+func (c *local[T]) collected(slot int) {
 	if c == nil { // no Thread has a value
-		slots.Give(f.slot)
+		slots.Give(slot)
 		return
 	}
 	for _, lv := range c.closeAll(0) {

@@ -331,19 +331,6 @@ func (s spoken) Err() error {
 	return err
 }
 
-// undoDrops ends what dropWhenDone has set up.
-func (c *core) undoDrops() {
-	c.mu.Lock()
-	var undo []func() bool
-	if c.rare != nil {
-		undo, c.rare.undo = c.rare.undo, nil
-	}
-	c.mu.Unlock()
-	for _, stop := range undo { // a context is user code
-		stop()
-	}
-}
-
 // forget is the cleanup of a Thread whose handle became unreachable. It runs on
 // a goroutine of the runtime and must not wait.
 func (c *core) forget() {

@@ -190,13 +190,17 @@ func (w *worker) finish() {
 	}
 	w.sweep()
 	w.releaseAll() // what the error handler has bound
-	w.undoDrops()
-	w.waker.end()
+	var undo []func() bool
 	w.mu.Lock()
 	if r := w.rare; r != nil {
 		r.err = join(r.errs...)
+		undo, r.undo = r.undo, nil
 	}
 	w.mu.Unlock()
+	for _, stop := range undo { // what dropWhenDone has set up; a context is user code
+		stop()
+	}
+	w.waker.end()
 	w.owns, w.id.Home = nil, nil
 	w.id.End()
 	w.life.Store(w.life.Load() | over)

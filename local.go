@@ -67,6 +67,13 @@ func (l *Local[T]) must(call string) *local[T] {
 // TryGet returns an error. A panic or Goexit of open goes on. The pointer is good until
 // the value is taken or closed, so hold the Local for as long.
 func (l *Local[T]) Get() *T {
+	if l != nil && l.core.Get() != nil {
+		if id := who.Current(); id != nil {
+			if lv := l.core.Get().here(id); lv != nil && lv.state == alive {
+				return &lv.v
+			}
+		}
+	}
 	v, err := l.tryGet("Get")
 	if err != nil {
 		panic(err)

@@ -25,22 +25,28 @@ import (
 // Submit itself allocates nothing in steady state. A closure that captures
 // variables is allocated by the caller; a func value made once, whose arguments
 // live in fields of its receiver, avoids that.
-func (t *Thread) Submit(f func()) error { return t.submit("Submit", nil, f) }
+func (t *Thread) Submit(f func()) error {
+	c := t.must("Submit")
+	need(f != nil, "Submit", "func")
+	from := who.Current()
+	if from == c.id {
+		f()
+	} else if err := c.submit(from, nil, f); err != nil {
+		return err
+	}
+	runtime.KeepAlive(t)
+	return nil
+}
 
 // SubmitContext is Submit that gives up when ctx ends before f has started: then
 // it returns context.Cause(ctx), and f never runs. Once f has started,
 // SubmitContext waits for its end and returns nil, whatever ctx does. If ctx has
 // already ended, f does not run, not even in place.
 func (t *Thread) SubmitContext(ctx context.Context, f func()) error {
+	c := t.must("SubmitContext")
 	need(ctx != nil, "SubmitContext", "context")
-	return t.submit("SubmitContext", ctx, f)
-}
-
-// submit is Submit, and with a ctx SubmitContext.
-func (t *Thread) submit(call string, ctx context.Context, f func()) error {
-	c := t.must(call)
-	need(f != nil, call, "func")
-	if ctx != nil && ctx.Err() != nil {
+	need(f != nil, "SubmitContext", "func")
+	if ctx.Err() != nil {
 		return cause(ctx)
 	}
 	from := who.Current()

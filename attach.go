@@ -143,6 +143,7 @@ func (w *worker) nested(p *patron) {
 	service := w.inbox.Serve(inbox.Service{Nested: inTask, Single: inTask || !p.waits || w.waker != nil})
 	w.job, w.guest = job{}, true
 	w.waker.back()
+	// A2: in coroutines, so a Goexit of what they run does not reach the one who asked.
 	w.session(func() { w.serve(p) })
 	w.job, w.runs, w.guest = outer, runs, guest
 	w.inbox.Serve(service)
@@ -158,6 +159,7 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 	// The runtime compares the lock count that a coroutine began with.
 	_, compare := iter.Pull(func(func(struct{}) bool) {})
 	defer func() {
+		// A1: however body has ended, the Thread ends here, on the host's goroutine.
 		compare()
 		w.waker.back()
 		w.core.close()

@@ -90,6 +90,7 @@ func newWrongThreadError(want *who.ID, typ reflect.Type, created []byte) *WrongT
 // Error names the type, the Thread it belongs to, where the code runs instead,
 // and whether the owner has ended.
 func (e *WrongThreadError) Error() string {
+	// G3: type, owner, whether that has ended, and where the code is instead.
 	var b strings.Builder
 	b.WriteString("ste: wrong thread: ")
 	what := "used"

@@ -60,6 +60,7 @@ func (c *core) protect(j job, fault *error) (returned bool) {
 		if returned {
 			return
 		}
+		// T8: recovered here, on top of the frames that panicked, so their stack is told.
 		if v := recover(); v != nil {
 			*fault = newPanicError(tagOf(c.id), v)
 		}
@@ -169,6 +170,7 @@ func (c *core) coroutine(f func()) (returned bool) {
 			if v := recover(); v != nil {
 				panic(v) // a mistake of this package's: user code is called with care
 			}
+			// T9: the Goexit ends this coroutine, and not the goroutine with the OS thread.
 			if !returned {
 				panic(resume{})
 			}

@@ -152,6 +152,7 @@ func (l *Local[T]) Each(ctx context.Context, f func(Tag, *T) error) error {
 		}
 		var err error
 		visit := func() {
+			// L5: on its Thread, where nothing can end it meanwhile; it may have ended before.
 			if lv.state == alive {
 				err = f(tagOf(lv.owner.id), &lv.v)
 			}
@@ -270,6 +271,7 @@ func (c *local[T]) make(owner *core) (*T, error) {
 	}
 	owner.estate().Set(c.slot, lv)
 	defer func() {
+		// L3: open has failed, panicked or exited: there is no value.
 		if lv.state == opening {
 			lv.end()
 			lv.vacate()
@@ -280,11 +282,13 @@ func (c *local[T]) make(owner *core) (*T, error) {
 		return nil, err
 	}
 	lv.v, lv.state = v, alive
+	// L1: from now on its Thread owns it, and closes it.
 	owner.own(&lv.owned)
 	c.mu.Lock()
 	closed := c.closed
 	c.mu.Unlock()
-	if closed { // meanwhile; that Close waits for this
+	// L6: closed meanwhile; that Close waits for this value too.
+	if closed {
 		return nil, errors.Join(c.refusal(owner.id), lv.finish(true, false))
 	}
 	return &lv.v, nil
@@ -348,8 +352,9 @@ func (lv *localValue[T]) leave(err error) {
 	lv.v = zero // T7
 	lv.state = gone
 	if lv.local.unlist(lv, err) {
-		lv.vacate() // else it stays, to say that the value is gone
+		lv.vacate()
 	}
+	// L4: else it stays in its slot, so that a Get finds it gone and opens no other.
 }
 
 // vacate empties the slot. On the Thread.

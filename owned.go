@@ -67,12 +67,14 @@ func (c *core) newest() *owned {
 	if c.owns == nil || c.owns.open.Len() == 0 {
 		return nil
 	}
+	// L2: newest first, Bounds and values of Locals in one list.
 	return c.owns.open.Back().Value.(*owned)
 }
 
 // finish closes the value unless that has begun already, and returns close's error (B1).
 // heard says that the caller hands the error on; settled is as for contain. On the Thread.
 func (o *owned) finish(heard, settled bool) error {
+	// B1: whoever finds it open closes it, here on the Thread, and nobody else does.
 	if !o.held() {
 		return o.err // nil inside of close
 	}

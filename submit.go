@@ -29,6 +29,7 @@ func (t *Thread) Submit(f func()) error {
 	c := t.must("Submit")
 	need(f != nil, "Submit", "func")
 	from := who.Current()
+	// T10: on the Thread, in place.
 	if from == c.id {
 		f()
 	} else if err := c.submit(from, nil, f); err != nil {

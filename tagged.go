@@ -73,6 +73,7 @@ func (g *Tagged[T]) Get() T {
 // Thread. The zero Tagged panics here too.
 func (g *Tagged[T]) TryGet() (T, error) {
 	b := g.must()
+	// G2: b.value is read below, after this has passed.
 	if !b.owner.OnThread() {
 		var zero T
 		return zero, b.refusal()

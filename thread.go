@@ -144,7 +144,8 @@ func New(opts ...Option) (*Thread, error) {
 		c.ready = make(chan struct{})
 	}
 	if !c.inbox.Bubbled() && !prim.Exploring {
-		// Cleanups run outside of bubbles and may not touch what was made inside.
+		// T14: nobody holds t any more. Cleanups run outside of bubbles and may not touch
+		// what was made inside.
 		runtime.AddCleanup(t, (*core).forget, c)
 	}
 

@@ -73,8 +73,8 @@ func (t *Thread) Every(period time.Duration, f func(Tick)) (*Timer, error) {
 	}
 	tm := &timer{owner: c, period: int64(period)}
 	tm.run = func() error {
-		// Not in the heap meanwhile, for f may let others in (RunPending), and two ticks
-		// must not overlap.
+		// C5: in the heap again only now, whether f has returned, panicked or exited. f may
+		// let others in (RunPending), and two ticks must not overlap.
 		defer c.pend(tm, tm.due+tm.period)
 		start := time.Now()
 		late := prim.At(start) - tm.due
@@ -139,6 +139,7 @@ func (c *core) pend(tm *timer, at int64) (earliest, ok bool) {
 		return false, false
 	}
 	ts := &c.seldom().timers
+	// C4: in a heap of its own and not in the queue, whose limit does not count it.
 	earliest = ts.Add(&tm.item, at)
 	c.inbox.WakeAt(ts.Next())
 	return earliest, true
@@ -151,6 +152,7 @@ func (c *core) disarm(tm *timer) bool {
 	if tm.thread == nil {
 		return false
 	}
+	// C2: from here on neither the heap nor a start or tick under way brings it back.
 	tm.thread = nil
 	if !tm.item.Pending() {
 		return !c.inbox.Closed()
@@ -163,7 +165,8 @@ func (c *core) disarm(tm *timer) bool {
 
 // tick runs the timers that are due, each once.
 func (w *worker) tick() {
-	w.yields = true // before anything can end this
+	// C3: after this pass a task comes first; said before anything can end the pass.
+	w.yields = true
 	now := prim.Now()
 	w.mu.Lock()
 	newest := w.seldom().timers.Newest()
@@ -189,6 +192,7 @@ func (c *core) due(now int64, newest uint64) *timer {
 		return nil
 	}
 	tm := it.Of
+	// C1: counted from the first deadline on, and what was missed makes one tick.
 	if tm.period > 0 {
 		late := max(prim.Now()-it.At, 0) / tm.period // other timers may have taken their time
 		tm.due, tm.missed = it.At+late*tm.period, int(min(late, math.MaxInt))

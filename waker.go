@@ -83,6 +83,7 @@ func (w *waker) lendBack(told *bool) {
 	if w == nil {
 		return
 	}
+	// A3: first the mark, then the look: what comes in between is seen by one of the two.
 	w.lend()
 	closed := w.core.inbox.Closed() && !*told
 	if closed || w.core.inbox.Pending() {
@@ -135,6 +136,7 @@ func (w *waker) end() {
 		return
 	}
 	w.alarm.Stop()
+	// A4: nobody begins a call after this, and those in progress are waited for.
 	w.awake.Store(true)
 	for w.calling.Load() > 0 {
 		prim.Yield()

@@ -40,7 +40,7 @@ type worker struct {
 func (w *worker) start() {
 	pin.Set()
 	if osthread.IsStartup() {
-		// Hold the startup thread until the next goroutine has locked itself to
+		// T2: not on this one. Hold the startup thread until the next goroutine has locked itself to
 		// another one.
 		settled := make(chan struct{})
 		go func() {
@@ -181,6 +181,7 @@ func (w *worker) count(n uint32) {
 func (w *worker) finish() {
 	w.dropTimers(math.MinInt64)
 	w.releaseAll()
+	// T13: the teardowns, newest first, from where the inits came to.
 	for w.step > 0 {
 		w.step--
 		if h := w.extras.hooks[w.step]; h.teardown {
@@ -216,6 +217,7 @@ func (w *worker) releaseAll() {
 // settle sees that the Thread is where it was, and sets the lock count right (T1).
 func (w *worker) settle() {
 	w.since = 0
+	// T1: still on the OS thread of the beginning, and locked to it again.
 	w.check()
 	pin.Set()
 }

@@ -21,6 +21,7 @@ func mustBeMain() {
 		panic(fmt.Sprintf("ste: mainthread.Run on %v: one OS thread cannot be two Threads; use that one", on))
 	}
 	funcMain, mainGoroutine := callers()
+	// M3: func main's goroutine, and on the main thread; else a panic that says the cure.
 	if funcMain {
 		if osthread.StartupKnown && !osthread.IsStartup() {
 			panic("ste: mainthread.Run off the main OS thread: func main has called runtime.UnlockOSThread more often than runtime.LockOSThread and was moved; leave alone the lock that importing mainthread takes")

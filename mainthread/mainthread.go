@@ -36,7 +36,10 @@ import (
 	"github.com/ste-go/ste"
 )
 
-func init() { runtime.LockOSThread() }
+func init() {
+	// M1: while initialisers run, the main goroutine is on the main thread; later it may not be.
+	runtime.LockOSThread()
+}
 
 // Run makes the main OS thread a Thread that serves while f runs on a goroutine of
 // its own. It is called by func main, or by what func main calls on its goroutine,
@@ -96,7 +99,7 @@ func Run(f func(*ste.Thread), opts ...ste.Option) {
 	if g == nil {
 		panic(err)
 	}
-	// Not in the body: an f that is in Close waits for the body's end.
+	// M2: f has ended too. Not in the body: an f that is in Close waits for the body's end.
 	<-ctx.Done()
 	if err != nil && (g.panicked != nil || g.exited) {
 		slog.Error("ste: mainthread.Run: the closing failed, after f had panicked or exited", "err", err)

@@ -45,7 +45,8 @@ func (q *Inbox) Get(waits bool) *Task {
 		t = q.pool.pop()
 	}
 	if t.waiter == nil || t.bell == (prim.Bell{}) {
-		if q.bubble == 0 && bubble.Here() { // what is made here is no good outside
+		// T16: what is made in a bubble is no good outside: a mutex, and no channel.
+		if q.bubble == 0 && bubble.Here() {
 			q.putBack(t)
 			t = &Task{waiter: &waiter{gate: new(prim.Mutex)}}
 			t.gate.Lock()
@@ -105,6 +106,7 @@ func (q *Inbox) putBack(t *Task) {
 
 // pop returns a free Task; it may or may not have a waiter.
 func (p *pool) pop() *Task {
+	// T15: used again, so that a call allocates nothing.
 	p.mu.Lock()
 	if p.free == nil {
 		if p.free = p.back.Swap(nil); p.free == nil {

@@ -164,6 +164,6 @@ func (p *posts) discard(t *Task) int {
 func (b *batch) clear() int {
 	n := len(b.fs)
 	from := min(int(b.claimed.Swap(int64(n))), n)
-	clear(b.fs[from:]) // T7: the worker may be in a task that never ends
+	clear(b.fs[from:]) // the worker may be in a task that never ends (T7)
 	return n - from
 }

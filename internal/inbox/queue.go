@@ -72,6 +72,7 @@ func (q *Inbox) answer(p pushed) Verdict {
 
 // push puts t on head. If it succeeds t may be anyone's when push returns.
 func (q *Inbox) push(t *Task) pushed {
+	// T6: one word says accepted or closed, so nothing is accepted that nobody will run.
 	// The quick case without a look: that would fetch the line once more.
 	t.next = nil
 	if q.head.CompareAndSwap(nil, t) {
@@ -124,7 +125,8 @@ func (q *Inbox) accept(newest *Task, lane bool) {
 
 // enlist appends a chain that came from head. The caller holds mu.
 func (q *Inbox) enlist(newest *Task) {
-	var older *Task // walked from the newest: turn it round
+	// T3: oldest first. The walk begins with the newest and turns the chain round.
+	var older *Task
 	for t := newest; t != nil; {
 		next := t.next
 		t.next, t.queued = older, true
@@ -208,6 +210,7 @@ func (q *Inbox) Cancel(t *Task) bool {
 	if t.lane != nil || q.head.Load() != closed {
 		q.flush()
 	}
+	// T12: only what is still queued; the worker takes Tasks under the same lock.
 	if !t.queued {
 		return false
 	}

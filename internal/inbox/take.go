@@ -17,6 +17,7 @@ func (q *Inbox) WakeAt(at int64) {
 	if at == q.until.Load() {
 		return
 	}
+	// C6: first the time, then the look for the mark of sleep; doze does it the other way round.
 	q.until.Store(at)
 	if q.head.Load() == asleep && q.head.CompareAndSwap(asleep, nil) {
 		q.bell.Ring()

@@ -123,6 +123,7 @@ func (t *Task) Over() bool {
 
 // over ends the wait. It reports whether the waiter sleeps, or is about to.
 func (t *Task) over() (sleeps bool) {
+	// T5: either exchange publishes what the closure did to whoever sees the end.
 	if t.lane != nil {
 		return t.lane.taken().Swap(nil) == parkedHand
 	}
@@ -158,7 +159,8 @@ func (t *Task) Finish(end End, err error) (rang bool) {
 	if !t.over() {
 		return false // the waiter has seen it, and t may be anyone's by now
 	}
-	t.run = nil // T7: who sleeps may take its time to wake
+	// T7: the closure goes now; who sleeps may take its time to wake.
+	t.run = nil
 	if t.gate != nil {
 		t.gate.Unlock()
 	} else {

@@ -39,7 +39,8 @@ func (q *Inbox) WaitContext(ended <-chan struct{}, t *Task) bool {
 	if q.Cancel(t) {
 		return false
 	}
-	t.bell.Wait() // it has started: its end is what the caller waits for (T4)
+	// T4: it has started, so its end is what the caller waits for.
+	t.bell.Wait()
 	return true
 }
 

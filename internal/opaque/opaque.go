@@ -14,7 +14,9 @@ import "unsafe"
 
 // Ref is a pointer to a T that reflection sees as a bare address. The zero Ref
 // is nil. Refs are comparable; equal Refs point to the same T.
-type Ref[T any] struct{ p unsafe.Pointer }
+type Ref[T any] struct {
+	p unsafe.Pointer // G4: whoever prints or compares stops here
+}
 
 // To returns the Ref of p.
 func To[T any](p *T) Ref[T] { return Ref[T]{unsafe.Pointer(p)} }

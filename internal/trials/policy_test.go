@@ -209,60 +209,138 @@ func TestPolicyDependencies(t *testing.T) {
 	}
 }
 
-// Every promise of the design has its row in docs/promises.md, with the code,
-// the test, the line that was broken and the test that went red; and what the
-// row names exists.
+// Every promise has its row in docs/promises.md and in docs/broken.md, and what they
+// name exists; and the place that docs/promises.md names has the one comment in library
+// code that begins with the number.
 func TestPolicyPromises(t *testing.T) {
 	atRoot(t)
-	text, err := os.ReadFile("docs/promises.md")
-	require.NoError(t, err)
-	tests := map[string]bool{}
-	sources, err := filepath.Glob("*_test.go")
-	require.NoError(t, err)
-	inside, err := filepath.Glob("internal/*/*_test.go")
-	require.NoError(t, err)
-	sources = append(sources, inside...)
-	testFunc := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-	for _, name := range sources {
-		src, err := os.ReadFile(name)
-		require.NoError(t, err)
-		for _, m := range testFunc.FindAllStringSubmatch(string(src), -1) {
-			tests[m[1]] = true
-		}
-	}
+	tests, at := testNames(t), promiseLines(t)
 	named := regexp.MustCompile("`(Test\\w+)`")
-	code := regexp.MustCompile("`(\\w[\\w/]*\\.go)(?: ([\\w.]+))?`")
-	seen := map[string]int{}
-	for _, line := range strings.Split(string(text), "\n") {
-		cells := strings.Split(strings.Trim(line, "| "), " | ")
-		number := regexp.MustCompile(`^[BGT]\d+$`).FindString(cells[0])
-		if number == "" {
-			continue
-		}
-		seen[number]++
-		require.Len(t, cells, 6, line)
-		for i, cell := range cells {
-			require.NotEmpty(t, strings.TrimSpace(cell), "%s, column %d", number, i+1)
-		}
-		require.Regexp(t, code, cells[2], "%s names no code", number)
-		for _, m := range code.FindAllStringSubmatch(cells[2], -1) {
-			src, err := os.ReadFile(m[1])
-			require.NoError(t, err, number)
-			if name := m[2]; name != "" {
-				require.Contains(t, string(src), name[strings.LastIndex(name, ".")+1:], number)
+	code := regexp.MustCompile("`([\\w/]+\\.go) (\\w+)`")
+	for page, columns := range map[string]int{"docs/promises.md": 4, "docs/broken.md": 5} {
+		var numbers []string
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(text)) {
+			cells := strings.Split(strings.Trim(line, "| \r\n"), " | ")
+			number := cells[0]
+			if !regexp.MustCompile(`^[A-Z]\d+$`).MatchString(number) {
+				continue
+			}
+			numbers = append(numbers, number)
+			require.Len(t, cells, columns, line)
+			for i, cell := range cells {
+				require.NotEmpty(t, strings.TrimSpace(cell), "%s, %s, column %d", page, number, i+1)
+			}
+			for _, m := range named.FindAllStringSubmatch(line, -1) {
+				require.Contains(t, tests, m[1], "%s, %s", page, number)
+			}
+			require.Regexp(t, named, cells[len(cells)-1], "%s, %s: no test", page, number)
+			places := code.FindAllStringSubmatch(line, -1)
+			require.NotEmpty(t, places, "%s, %s: no code", page, number)
+			for _, m := range places {
+				require.NotEmpty(t, linesOf(t, m[1], m[2]), "%s, %s: no %s in %s", page, number, m[2], m[1])
+			}
+			if page == "docs/promises.md" {
+				require.Len(t, places, 1, number)
+				require.Len(t, at[number], 1, "comments in library code that begin with %s:", number)
+				file, name, here := places[0][1], places[0][2], at[number][0]
+				require.Equal(t, file, here.Filename, number)
+				require.True(t, slices.ContainsFunc(linesOf(t, file, name), func(of [2]int) bool {
+					return of[0] <= here.Line && here.Line <= of[1]
+				}), "%v: %s is not in %s", here, number, name)
 			}
 		}
-		for _, column := range []int{3, 5} {
-			require.Regexp(t, named, cells[column], "%s, column %d", number, column+1)
-			for _, m := range named.FindAllStringSubmatch(cells[column], -1) {
-				require.True(t, tests[m[1]], "%s: no test %s", number, m[1])
+		require.Equal(t, promises(), numbers, page)
+	}
+	for number, lines := range at {
+		require.Contains(t, promises(), number, "%v: no such promise", lines)
+	}
+}
+
+// promises are the numbers that there are, in their order.
+func promises() (numbers []string) {
+	for _, s := range []struct {
+		letter string
+		n      int
+	}{{"T", 16}, {"G", 5}, {"B", 2}, {"L", 6}, {"A", 4}, {"C", 6}, {"M", 3}} {
+		for i := range s.n {
+			numbers = append(numbers, fmt.Sprint(s.letter, i+1))
+		}
+	}
+	return numbers
+}
+
+// testNames are the tests of the module.
+func testNames(t *testing.T) (names []string) {
+	for _, pattern := range []string{"*_test.go", "*/*_test.go", "internal/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllStringSubmatch(string(text), -1) {
+				names = append(names, m[1])
 			}
 		}
 	}
-	for _, want := range promises() {
-		require.Positive(t, seen[want], "docs/promises.md has no row for %s", want)
+	require.Greater(t, len(names), 300)
+	return names
+}
+
+// promiseLines are where a comment in library code begins with a number and a colon.
+func promiseLines(t *testing.T) map[string][]token.Position {
+	at := map[string][]token.Position{}
+	for _, pattern := range []string{"*.go", "mainthread/*.go", "oslocal/*.go", "internal/*/*.go"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			n := 0
+			for line := range strings.Lines(string(text)) {
+				n++
+				if m := regexp.MustCompile(`// ([A-Z]\d+):`).FindStringSubmatch(line); m != nil {
+					at[m[1]] = append(at[m[1]], token.Position{Filename: filepath.ToSlash(file), Line: n, Column: 1})
+				}
+			}
+		}
 	}
-	require.Len(t, seen, len(promises()))
+	return at
+}
+
+// linesOf is from where to where the file declares the name, once for each time that it
+// does; a method counts by its own name.
+func linesOf(t *testing.T, file, name string) (lines [][2]int) {
+	fset := token.NewFileSet()
+	parsed, err := parser.ParseFile(fset, file, nil, 0)
+	require.NoError(t, err)
+	add := func(id *ast.Ident, of ast.Node) {
+		if id.Name == name {
+			lines = append(lines, [2]int{fset.Position(of.Pos()).Line, fset.Position(of.End()).Line})
+		}
+	}
+	for _, decl := range parsed.Decls {
+		switch decl := decl.(type) {
+		case *ast.FuncDecl:
+			add(decl.Name, decl)
+		case *ast.GenDecl:
+			for _, spec := range decl.Specs {
+				switch spec := spec.(type) {
+				case *ast.TypeSpec:
+					add(spec.Name, spec)
+				case *ast.ValueSpec:
+					for _, id := range spec.Names {
+						add(id, spec)
+					}
+				}
+			}
+		}
+	}
+	return lines
 }
 
 // A noun's tests lie in at most three files of under 600 lines each, noun_theme_test.go;
@@ -284,19 +362,6 @@ func TestPolicyTestFiles(t *testing.T) {
 			require.LessOrEqual(t, len(of[noun]), 3, of[noun])
 		}
 	}
-}
-
-func promises() (numbers []string) {
-	for i := range 16 {
-		numbers = append(numbers, fmt.Sprint("T", i+1))
-	}
-	for i := range 5 {
-		numbers = append(numbers, fmt.Sprint("G", i+1))
-	}
-	for i := range 2 {
-		numbers = append(numbers, fmt.Sprint("B", i+1))
-	}
-	return numbers
 }
 
 // A program that uses the library can be linked with the instrumentation of

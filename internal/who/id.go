@@ -89,11 +89,13 @@ func (id *ID) Ended() bool { return id.ended.Load() }
 
 // OnThread reports whether the caller is on the Thread (G1).
 func (id *ID) OnThread() bool {
+	// G1: exact, for Forget has erased both marks before anybody else can have them.
 	return id.OnGoroutine() || id.OnOSThread()
 }
 
 // OnGoroutine is the first look: the Thread's own goroutine runs.
 func (id *ID) OnGoroutine() bool {
+	// G5: two loads and a comparison.
 	return here.Known && id.g.Load() == here.Goroutine()
 }
 

@@ -46,6 +46,7 @@ func Enter(from, to *ID, wait Wait, begin func() error) (Ring, error) {
 		return nil, nil // meanwhile; what has ended waits for nobody
 	}
 	e := edge{to, wait}
+	// T11: the call whose wait would lead back to its own Thread closes the ring.
 	for at := e; at.to != nil; {
 		if at.to == from {
 			r := Ring{from}

@@ -118,3 +118,56 @@ func TestDocs(t *testing.T) {
 		require.Equal(t, want, run("run", "./"+name), name)
 	}
 }
+
+// What README.md, CONTRIBUTING.md, benchmarks/README.md and docs name in backticks is
+// there: files, a name that a file declares, folders of internal, tests. A page about a
+// folder, docs/oslocal.md and benchmarks/README.md, may name that one's files bare.
+func TestPolicyDocsNames(t *testing.T) {
+	atRoot(t)
+	pages, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	tests := testNames(t)
+	code := regexp.MustCompile("`([\\w/]+\\.(?:go|c|h|s))(?: ([\\w.]+))?`")
+	place := regexp.MustCompile("`((?:internal|benchmarks|examples|scripts|mainthread|oslocal)/[\\w/.]*)[` ]")
+	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`")
+	files := 0
+	for _, page := range append(pages, "README.md", "CONTRIBUTING.md", "benchmarks/README.md") {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		about := map[string]string{"docs/oslocal.md": "oslocal", "benchmarks/README.md": "benchmarks"}[filepath.ToSlash(page)]
+		n := 0
+		for line := range strings.Lines(string(text)) {
+			n++
+			for _, m := range code.FindAllStringSubmatch(line, -1) {
+				require.True(t, declares(t, m[1], m[2]) || about != "" && declares(t, about+"/"+m[1], m[2]),
+					"%s:%d: %s", page, n, m[0])
+				files++
+			}
+			for _, m := range place.FindAllStringSubmatch(line, -1) {
+				_, err := os.Stat(m[1])
+				if err != nil {
+					_, err = os.Stat(filepath.Join(about, m[1]))
+				}
+				require.NoError(t, err, "%s:%d", page, n)
+			}
+			for _, m := range named.FindAllStringSubmatch(line, -1) {
+				require.True(t, tests[m[1]], "%s:%d: no test %s", page, n, m[1])
+			}
+		}
+	}
+	require.Greater(t, files, 100)
+}
+
+// declares reports whether there is such a file, and the name in it unless that is "".
+func declares(t *testing.T, file, name string) bool {
+	text, err := os.ReadFile(file)
+	switch {
+	case err != nil:
+		return false
+	case name == "":
+		return true
+	case !strings.HasSuffix(file, ".go"):
+		return regexp.MustCompile(`\b` + regexp.QuoteMeta(name) + `\b`).Match(text)
+	}
+	return len(linesOf(t, file, name)) > 0
+}

@@ -8,7 +8,8 @@
 //	bubble_*     testing/synctest
 //	cgo_*        C that calls Go, and threads and event loops of C's
 //	byhand_*     the README's table of what happens by hand and with ste
-//	policy_*     what the tree must be like: imports, exported names, docs/promises.md, the Go in the documents
+//	policy_*     what the tree must be like: imports, exported names, the promises' places and rows, what
+//	             the documents name, and the Go in them
 //
 // Each noun's own tests lie beside it.
 package trials

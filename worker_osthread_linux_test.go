@@ -121,7 +121,7 @@ func init() {
 		testkit.OrDie(err)
 		var tid uint64
 		testkit.OrDie(th.Submit(func() {
-			testkit.WatchHere() // for osThreadAlive
+			testkit.WatchHere() // for OSThreadAlive
 			tid = osthread.ID()
 			testkit.OrDie(unix.Chdir(sharedDir))
 			unix.Umask(shared)

@@ -161,7 +161,7 @@ func TestT1StrayUnlocksGiveNothingAway(t *testing.T) {
 
 // T1: setting the lock count right is never interrupted, not even by what -race
 // and -cover put into the code; CI runs this one with both. (A loop in
-// setLockDepth let the runtime move the Thread.)
+// relock let the runtime move the Thread.)
 func TestT1NeverMovedByItself(t *testing.T) {
 	stop := make(chan struct{})
 	var gc sync.WaitGroup

@@ -11,6 +11,16 @@
 // leaves the middle of the queue at once, also behind a Task that never ends;
 // accepting work and closing are one decision; and a Task leaves in exactly one of
 // three ways: to the worker (Next, Try), Cancel, Drop.
+//
+// The words that are no standard terms:
+//
+//	lane    the way of a lone caller's closures, beside the queue
+//	hand    where such a closure lies from Put to its end; a lane has two
+//	batch   a run of posted closures that is one Task; sealed when no more are added
+//	bell    what either side sleeps on; one ring is remembered (prim.Bell)
+//	gate    a locked mutex in place of a bell, for who waits in a synctest bubble
+//	doze    to mark the worker asleep, and to look once more before it sleeps
+//	shed    to leave free Tasks to the garbage collector
 package inbox
 
 import (

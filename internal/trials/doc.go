@@ -3,7 +3,7 @@
 //
 //	fault_*      what users and systems do wrong: signals, forks, hooks that misbehave, too many Threads
 //	input_*      every exported call with bad input, and docs/input.md, which is written from it
-//	reference_*  an executor so plain that it must be right; fuzz_test compares random programs with it
+//	reference_*  an executor so plain that it must be right; reference_fuzz_test compares random programs with it
 //	hammer_*     everything at once, at random: nested loops, Locals
 //	bubble_*     testing/synctest
 //	cgo_*        C that calls Go, and threads and event loops of C's

@@ -60,13 +60,13 @@ func Attach(body func(*Thread) error, opts ...Option) error {
 // runtime ends the process. Tasks that all call RunPending nest as deep. With
 // nothing to do RunPending costs some 50 ns, else about 2 us more than the tasks.
 func (t *Thread) RunPending() int {
-	w := t.must("RunPending").here()
-	if !w.lends() {
+	w := t.must("RunPending").mustBeOn()
+	if !w.mayNest() {
 		return 0
 	}
 	before := w.ran
 	if w.inbox.Pending() {
-		p := new(patron)
+		p := new(nesting)
 		w.inbox.Gather()
 		w.mark(func() { p.served = true }) // refused by a closed Thread, to which nothing comes any more
 		w.yields = false
@@ -86,11 +86,11 @@ func (t *Thread) RunPending() int {
 func (t *Thread) Run(ctx context.Context) error {
 	c := t.must("Run")
 	need(ctx != nil, "Run", "context")
-	w := c.here()
-	if !w.lends() {
+	w := c.mustBeOn()
+	if !w.mayNest() {
 		return fmt.Errorf("ste: Run in a hook of %v: it would never end; call it in a task or the body of an Attach", tagOf(c.id))
 	}
-	p := &patron{waits: true, ended: ctx.Done()}
+	p := &nesting{waits: true, ended: ctx.Done()}
 	if p.ended != nil {
 		over := make(chan struct{})
 		defer prim.Close(over)
@@ -109,26 +109,26 @@ func (t *Thread) Run(ctx context.Context) error {
 	return cause(ctx)
 }
 
-// A patron is for whom a Thread serves in the middle of a task or body.
-type patron struct {
-	waits  bool            // for more
-	ended  <-chan struct{} // of the one who waits; may be nil
-	served bool            // all that was there when the other one came has run
+// A nesting is one RunPending or Run: what a Thread serves in the middle of a task or body.
+type nesting struct {
+	waits  bool            // Run: for more, until ended
+	ended  <-chan struct{} // of Run's ctx; may be nil
+	served bool            // RunPending: all that was there when it began has run
 }
 
-func (p *patron) enough() bool {
+func (p *nesting) enough() bool {
 	return p != nil && (p.served || p.waits && prim.Closed(p.ended))
 }
 
-// here returns the worker to the code that is on its Thread.
-func (c *core) here() *worker {
+// mustBeOn returns the worker to the code that is on its Thread, and panics elsewhere.
+func (c *core) mustBeOn() *worker {
 	tagOf(c.id).Check()
 	return c.worker
 }
 
-// lends reports whether the code that runs may let others in: a task, a timer or
+// mayNest reports whether the code that runs may let others in: a task, a timer or
 // the body of an Attach.
-func (w *worker) lends() bool {
+func (w *worker) mayNest() bool {
 	switch w.job.kind {
 	case noJob, aTask, aTimer:
 		return true
@@ -137,7 +137,7 @@ func (w *worker) lends() bool {
 }
 
 // nested serves for p, in the middle of a task or of a body.
-func (w *worker) nested(p *patron) {
+func (w *worker) nested(p *nesting) {
 	outer, runs, guest := w.job, w.runs, w.guest
 	inTask := outer.kind != noJob
 	service := w.inbox.Serve(inbox.Service{Nested: inTask, Single: inTask || !p.waits || w.waker != nil})

@@ -123,9 +123,9 @@ func (w *worker) begin() {
 // serve runs timers and tasks until the Thread is closed and nothing is left. If it
 // serves for somebody, in the middle of a task or a body, it ends when that one
 // says so.
-func (w *worker) serve(who *patron) {
+func (w *worker) serve(inner *nesting) {
 	w.aftermath()
-	for w.life.Load() == serving && !who.enough() {
+	for w.life.Load() == serving && !inner.enough() {
 		if w.inbox.Bubbled() && w.doomed.Load() {
 			w.drop()
 		}
@@ -137,7 +137,7 @@ func (w *worker) serve(who *patron) {
 		}
 		var t *inbox.Task
 		var slept, end bool
-		if who == nil || who.waits {
+		if inner == nil || inner.waits {
 			t, slept, end = w.inbox.Next(w.after, w.yields)
 		} else {
 			var due bool

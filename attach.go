@@ -138,21 +138,21 @@ func (w *worker) mayNest() bool {
 
 // nested serves for p, in the middle of a task or of a body.
 func (w *worker) nested(p *nesting) {
-	outer, runs, guest := w.job, w.runs, w.guest
+	outer, runs, shared := w.job, w.runs, w.shared
 	inTask := outer.kind != noJob
 	service := w.inbox.Serve(inbox.Service{Nested: inTask, Single: inTask || !p.waits || w.waker != nil})
-	w.job, w.guest = job{}, true
+	w.job, w.shared = job{}, true
 	w.waker.back()
 	// A2: in coroutines, so a Goexit of what they run does not reach the one who asked.
 	w.session(func() { w.serve(p) })
-	w.job, w.runs, w.guest = outer, runs, guest
+	w.job, w.runs, w.shared = outer, runs, shared
 	w.inbox.Serve(service)
 }
 
 // host is the life of an attached Thread.
 func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 	pin.More()
-	w.guest = true
+	w.shared = true
 	w.id.Adopt()
 	w.session(w.begin)
 	returned := false

@@ -195,7 +195,7 @@ func (c *core) contain(what string, settled bool, f func() error) error {
 	outer := w.job
 	w.job = job{kind: aHook, told: outer.told, f: f}
 	defer func() { w.job = outer }()
-	settled = settled && !w.guest
+	settled = settled && !w.shared
 	if settled {
 		pin.Reset()
 	}

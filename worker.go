@@ -30,7 +30,7 @@ type worker struct {
 	ran    uint32     // tasks and timers, for RunPending, modulo 2^32
 	step   int32      // going up, hooks[:step] have had their turn; going down, hooks[:step] have not
 	since  uint8      // tasks and ticks since the lock count was set right
-	guest  bool       // the lock count is not the Thread's own: in the middle of a task, or attached
+	shared bool       // the lock count is not the Thread's own: in the middle of a task, or attached
 	yields bool       // due timers have had their turn
 	after  pace.After // how the last task ended
 }
@@ -129,7 +129,7 @@ func (w *worker) serve(inner *nesting) {
 		if w.inbox.Bubbled() && w.doomed.Load() {
 			w.drop()
 		}
-		if w.since >= pin.Every && !w.guest {
+		if w.since >= pin.Every && !w.shared {
 			w.settle() // here, and not when a caller waits for the next task
 		}
 		if w.inbox.Until() != prim.Never && w.inbox.Closed() {
@@ -167,7 +167,7 @@ func (w *worker) serve(inner *nesting) {
 
 // count notes that n closures are about to run, and sets the lock count right in time.
 func (w *worker) count(n uint32) {
-	if w.guest {
+	if w.shared {
 		return
 	}
 	if uint32(w.since)+n > pin.Every {

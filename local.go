@@ -69,7 +69,7 @@ func (l *Local[T]) must(call string) *local[T] {
 func (l *Local[T]) Get() *T {
 	if l != nil && l.core.Get() != nil {
 		if id := who.Current(); id != nil {
-			if lv := l.core.Get().here(id); lv != nil && lv.state == alive {
+			if lv := l.core.Get().valueOn(id); lv != nil && lv.state == alive {
 				return &lv.v
 			}
 		}
@@ -93,7 +93,7 @@ func (l *Local[T]) tryGet(call string) (*T, error) {
 	if id == nil {
 		return nil, &WrongThreadError{Type: reflect.TypeFor[Local[T]]()}
 	}
-	lv := c.here(id)
+	lv := c.valueOn(id)
 	if lv == nil {
 		v, err := c.make(id.Home.(*core))
 		runtime.KeepAlive(l)
@@ -117,7 +117,7 @@ func (l *Local[T]) Take() (T, bool) {
 	if id == nil {
 		panic(&WrongThreadError{Type: reflect.TypeFor[Local[T]]()})
 	}
-	lv := c.here(id)
+	lv := c.valueOn(id)
 	if lv == nil || lv.state != alive {
 		var zero T
 		return zero, false
@@ -248,8 +248,8 @@ const (
 	gone // or about to be
 )
 
-// here returns this Thread's value, or nil.
-func (c *local[T]) here(id *who.ID) *localValue[T] {
+// valueOn returns this Thread's value, or nil.
+func (c *local[T]) valueOn(id *who.ID) *localValue[T] {
 	if o := id.Home.(*core).owns; o != nil {
 		if lv, ok := o.At(c.slot).(*localValue[T]); ok && lv.local == c {
 			return lv
@@ -269,7 +269,7 @@ func (c *local[T]) make(owner *core) (*T, error) {
 	if !c.enlist(lv) {
 		return nil, c.refusal(owner.id)
 	}
-	owner.estate().Set(c.slot, lv)
+	owner.allOwned().Set(c.slot, lv)
 	defer func() {
 		// L3: open has failed, panicked or exited: there is no value.
 		if lv.state == opening {

@@ -42,8 +42,8 @@ type owns struct {
 	slots.Table
 }
 
-// estate returns what the Thread owns.
-func (c *core) estate() *owns {
+// allOwned returns what the Thread owns.
+func (c *core) allOwned() *owns {
 	if c.owns == nil {
 		c.owns = new(owns)
 	}
@@ -51,7 +51,7 @@ func (c *core) estate() *owns {
 }
 
 // own adds o to what the Thread closes at its end.
-func (c *core) own(o *owned) { o.place = c.estate().open.PushBack(o) }
+func (c *core) own(o *owned) { o.place = c.allOwned().open.PushBack(o) }
 
 // disown takes o out.
 func (o *owned) disown() {

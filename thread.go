@@ -59,12 +59,12 @@ type core struct {
 	// read by it, by the ring check, by New and by the cleanup of a forgotten Thread.
 	life prim.Word
 
-	// heir says who gets the error of the hooks.
+	// hearer says who hears the error of the hooks.
 	//
-	//	nobodyYet -> taken      New, Close and Shutdown, which return it
-	//	nobodyYet -> forgotten  the cleanup of the handle, when nobody can ask any more
-	//	forgotten -> taken      lastWords, which reports it
-	heir prim.Word
+	//	nobodyYet -> taken       New, Close and Shutdown, which return it
+	//	nobodyYet -> nobodyEver  the cleanup of the handle, when nobody can ask any more
+	//	nobodyEver -> taken      reportUnheard, which reports it
+	hearer prim.Word
 
 	// doomed says that the Thread, which is in a bubble, must itself drop what is queued,
 	// as soon as the task that runs has ended. False to true by whoever ends the ctx of a
@@ -103,10 +103,10 @@ const (
 	over = 1 << 4
 )
 
-// The states of core.heir.
+// The states of core.hearer.
 const (
 	nobodyYet uint32 = iota
-	forgotten
+	nobodyEver
 	taken
 )
 
@@ -160,7 +160,7 @@ func New(opts ...Option) (*Thread, error) {
 	if prim.AwaitEither(c.ready, c.done) || prim.Closed(c.ready) {
 		return t, nil // also if an init has closed the Thread: it was made all the same
 	}
-	c.heir.Store(taken)
+	c.hearer.Store(taken)
 	if c.life.Load() == exited|over {
 		c.report(c.outcome())
 		runtime.Goexit()
@@ -278,7 +278,7 @@ func (t *Thread) shutdown(ctx context.Context) error {
 		return fmt.Errorf("ste: Shutdown of %v: limit reached, queued tasks dropped: %d; a running task goes on (see Done): %w",
 			tagOf(c.id), n, cause(ctx))
 	}
-	c.heir.Store(taken)
+	c.hearer.Store(taken)
 	runtime.KeepAlive(t) // else the cleanup might tell the error as well
 	return c.outcome()
 }
@@ -335,18 +335,18 @@ func (s spoken) Err() error {
 // forget is the cleanup of a Thread whose handle became unreachable. It runs on
 // a goroutine of the runtime and must not wait.
 func (c *core) forget() {
-	c.heir.CompareAndSwap(nobodyYet, forgotten)
+	c.hearer.CompareAndSwap(nobodyYet, nobodyEver)
 	c.close()
 	if c.life.Load() >= over {
-		c.lastWords()
+		c.reportUnheard()
 	}
 }
 
-// lastWords reports the error of an ended Thread that nobody can ask any more. The Thread
+// reportUnheard reports the error of an ended Thread that nobody can ask any more. The Thread
 // calls it at its end and the cleanup when the Thread had ended before; each has said its
 // part first, so at least one sees both.
-func (c *core) lastWords() {
-	if c.heir.CompareAndSwap(forgotten, taken) {
+func (c *core) reportUnheard() {
+	if c.hearer.CompareAndSwap(nobodyEver, taken) {
 		c.report(c.outcome())
 	}
 }

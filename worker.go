@@ -62,7 +62,7 @@ func (w *worker) main() {
 		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("ste", name)))
 	}
 	w.session(w.live)
-	w.lastWords()
+	w.reportUnheard()
 	prim.Close(w.done)
 	if osthread.ExitCrashes {
 		select {} // golang/go#52394

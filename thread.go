@@ -120,13 +120,13 @@ func (c *core) outcome() error {
 	return c.rare.err
 }
 
-// until is a wait for a Thread to be serving, or over.
-type until struct {
+// reaches is a wait for a Thread to be serving, or over.
+type reaches struct {
 	c       *core
 	station uint32
 }
 
-func (u until) Over() bool { return u.c.life.Load() >= u.station }
+func (r reaches) Over() bool { return r.c.life.Load() >= r.station }
 
 // New starts a Thread. It returns when the Thread's inits have run; if one fails
 // there is no Thread and New returns the error, joined with those of the
@@ -154,7 +154,7 @@ func New(opts ...Option) (*Thread, error) {
 		return t, nil
 	}
 	from := who.Current()
-	_ = enterWait(from, c.id, until{c, serving}) // no ring: the new Thread waits for nobody yet
+	_ = enterWait(from, c.id, reaches{c, serving}) // no ring: the new Thread waits for nobody yet
 	defer who.Leave(from)
 	prim.Go("Thread", c.worker.start)
 	if prim.AwaitEither(c.ready, c.done) || prim.Closed(c.ready) {
@@ -267,7 +267,7 @@ func (t *Thread) shutdown(ctx context.Context) error {
 		return nil
 	}
 	if ctx.Err() == nil { // with an ended ctx there is no wait
-		if err := enterWait(from, c.id, until{c, over}); err != nil {
+		if err := enterWait(from, c.id, reaches{c, over}); err != nil {
 			c.dropWhenDone(ctx)
 			return err
 		}

@@ -102,10 +102,10 @@ func (w *worker) endTask(t *inbox.Task, how inbox.End, fault error) {
 		return
 	}
 	w.after = pace.Posted
-	sunk := t.Sunk
+	hasSink := t.HasSink
 	t.Finish(how, fault)
 	w.inbox.Recycle(t)
-	if fault != nil && !sunk {
+	if fault != nil && !hasSink {
 		w.handle(fault)
 	}
 }

@@ -71,11 +71,11 @@ func (q *Inbox) Recycle(t *Task) {
 	case t.batch != nil: // looks after itself
 		return
 	case t.Posted:
-		if t.Sunk {
+		if t.HasSink {
 			t.Frame = nil
 		}
 		t.run = nil
-		t.Posted, t.Own, t.Counted, t.Sunk = false, false, false, false
+		t.Posted, t.Own, t.Counted, t.HasSink = false, false, false, false
 		q.pool.push(t)
 		return
 	}

@@ -61,7 +61,7 @@ type Task struct {
 	Posted  bool // nobody waits inside Wait
 	Own     bool // the Thread's own, which nobody has asked for: Drop does not count it
 	Counted bool // counts against the limit of New
-	Sunk    bool // Frame is a Sink, which gets the end
+	HasSink bool // Frame is a Sink, which gets the end
 	queued  bool // in the list; guarded by Inbox.mu
 }
 
@@ -143,7 +143,7 @@ func (t *Task) Weight() uint32 {
 // it has woken the waiter.
 func (t *Task) Finish(end End, err error) (rang bool) {
 	switch {
-	case t.Sunk:
+	case t.HasSink:
 		sink := t.Frame.(Sink)
 		t.run, t.Frame = nil, nil
 		sink.Finish(end, err)
@@ -184,5 +184,5 @@ func (t *Task) Sink(s Sink) {
 	if t.waiter == nil {
 		t.waiter = new(waiter)
 	}
-	t.Frame, t.Sunk = s, true
+	t.Frame, t.HasSink = s, true
 }

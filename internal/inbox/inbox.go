@@ -67,7 +67,7 @@ type Inbox struct {
 	mu prim.Mutex
 	// Guarded by mu: what flush has taken over, oldest first.
 	first, last *Task
-	turn        uint8 // which of the lane's hands was taken over last
+	handTaken   uint8 // which of the lane's hands was taken over last
 	// The worker's own.
 	waiting pace.Worker
 	service Service

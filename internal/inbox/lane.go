@@ -61,8 +61,8 @@ func (q *Inbox) offer(l *lane, run func()) pushed {
 	if q.head.Load() == closed {
 		return pushedRefused
 	}
-	l.caller.turn ^= 1
-	h := &l.hands[l.caller.turn]
+	l.caller.last ^= 1
+	h := &l.hands[l.caller.last]
 	h.Store(opaque.CodeOf(run))
 	switch q.head.Load() {
 	case asleep:
@@ -74,7 +74,7 @@ func (q *Inbox) offer(l *lane, run func()) pushed {
 		defer q.mu.Unlock()
 		if q.offered() {
 			h.Store(nil)
-			l.caller.turn ^= 1
+			l.caller.last ^= 1
 			return pushedRefused
 		}
 	}
@@ -85,12 +85,12 @@ func (q *Inbox) offer(l *lane, run func()) pushed {
 // The caller holds mu.
 func (q *Inbox) offered() bool {
 	l := q.lane.Load()
-	return l != nil && l.hands[q.turn^1].Load() != nil
+	return l != nil && l.hands[q.handTaken^1].Load() != nil
 }
 
 // receive takes the lane's Task over. The caller holds mu.
 func (q *Inbox) receive() *Task {
-	q.turn ^= 1
+	q.handTaken ^= 1
 	return &q.lane.Load().task
 }
 
@@ -118,12 +118,12 @@ func (l *lane) run() func() {
 }
 
 // over reports whether the Task that the caller put last has ended.
-func (l *lane) over() bool { return l.hands[l.caller.turn].Load() == nil }
+func (l *lane) over() bool { return l.hands[l.caller.last].Load() == nil }
 
 // park announces the caller's sleep. It reports whether the caller may sleep; if
 // not, the Task has ended.
 func (l *lane) park() bool {
-	h := &l.hands[l.caller.turn]
+	h := &l.hands[l.caller.last]
 	c := h.Load()
 	if c == nil {
 		return false

@@ -174,8 +174,8 @@ func TestGatherLeavesALateOffer(t *testing.T) {
 	_, _, end := q.Next(pace.Seen, false)
 	require.True(t, end)
 	l := q.lane.Load()
-	l.caller.turn ^= 1
-	l.hands[l.caller.turn].Store(opaque.CodeOf(nop)) // offer, which has looked before the Close
+	l.caller.last ^= 1
+	l.hands[l.caller.last].Store(opaque.CodeOf(nop)) // offer, which has looked before the Close
 	q.Gather()
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -198,8 +198,8 @@ func TestCancelLeavesALateOffer(t *testing.T) {
 	_, _, end := q.Next(pace.Seen, false)
 	require.True(t, end)
 	l := q.lane.Load()
-	l.caller.turn ^= 1
-	l.hands[l.caller.turn].Store(opaque.CodeOf(nop)) // offer, which has looked before the Close
+	l.caller.last ^= 1
+	l.hands[l.caller.last].Store(opaque.CodeOf(nop)) // offer, which has looked before the Close
 	require.False(t, q.Cancel(other), "it has run")
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -126,19 +126,19 @@ func (q *Inbox) accept(newest *Task, lane bool) {
 // enlist appends a chain that came from head. The caller holds mu.
 func (q *Inbox) enlist(newest *Task) {
 	// T3: oldest first. The walk begins with the newest and turns the chain round.
-	var older *Task
+	var oldest *Task // so far
 	for t := newest; t != nil; {
 		next := t.next
-		t.next, t.queued = older, true
-		if older != nil {
-			older.prev = t
+		t.next, t.queued = oldest, true
+		if oldest != nil {
+			oldest.prev = t
 		}
-		t, older = next, t
+		t, oldest = next, t
 	}
 	if q.last == nil {
-		q.first = older
+		q.first = oldest
 	} else {
-		q.last.next, older.prev = older, q.last
+		q.last.next, oldest.prev = oldest, q.last
 	}
 	q.last = newest
 }

@@ -83,7 +83,7 @@ type waiter struct {
 	// it is measured, else 0.
 	uses uint8
 	woke bool
-	turn uint8 // of a lane: which hand was used last
+	last uint8 // of a lane: which hand was used last
 	arm  pace.Arm
 	from int64
 

@@ -8,13 +8,14 @@
 //
 // The words that are no standard terms:
 //
-//	arm     one of the two ways to wait, parking and spinning
-//	trial   some round trips in the arm that is not in force, to compare the two
-//	crowd   more callers than one at a time
-//	steal   what another processor does to a goroutine that waits in a run queue
-//	credit  tasks that came in while the worker spun; they pay for spinning longer
-//	stream  posts that come so soon one after another that a sleep in between does not pay
-//	turns   when goroutines that are neither caller nor worker get to run
+//	arm       one of the two ways to wait, parking and spinning
+//	trial     some round trips in the arm that is not in force, to compare the two
+//	crowd     more callers than one at a time
+//	steal     what another processor does to a goroutine that waits in a run queue
+//	credit    tasks that came in while the worker spun; they pay for spinning longer
+//	patience  for how long one spin of the worker may go on
+//	stream    posts that come so soon one after another that a sleep in between does not pay
+//	turns     when goroutines that are neither caller nor worker get to run
 package pace
 
 import "github.com/ste-go/ste/internal/prim"

@@ -1,4 +1,4 @@
-//go:build dragonfly || netbsd
+//go:build darwin || dragonfly || netbsd
 
 package osthread
 

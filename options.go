@@ -1,10 +1,6 @@
 package ste
 
-import (
-	"fmt"
-
-	"github.com/ste-go/ste/internal/pace"
-)
+import "fmt"
 
 // An Option sets something of a Thread that New or Attach makes. Options apply in the
 // order given; of two that set the same thing the later wins, except that every
@@ -121,9 +117,6 @@ const (
 	// there is none to spare, itself included.
 	WaitSpin
 )
-
-// waits translates for the inbox.
-var waits = map[WaitStrategy]pace.Wait{WaitAdaptive: pace.Adaptive, WaitPark: pace.Park, WaitSpin: pace.Spin}
 
 // WithWaitStrategy sets how the Thread waits for work, and its callers for it.
 func WithWaitStrategy(w WaitStrategy) Option {

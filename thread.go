@@ -11,6 +11,7 @@ import (
 	"github.com/ste-go/ste/internal/bubble"
 	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/opaque"
+	"github.com/ste-go/ste/internal/pace"
 	"github.com/ste-go/ste/internal/prim"
 	"github.com/ste-go/ste/internal/timers"
 	"github.com/ste-go/ste/internal/who"
@@ -182,7 +183,7 @@ func newThread(call string, opts []Option) (*Thread, *core, error) {
 	c := &core{
 		id: id,
 		inbox: inbox.New(inbox.Config{
-			Limit: cfg.limit, Bubble: bubble.Number(), Wait: waits[cfg.wait], Single: cfg.waker != nil,
+			Limit: cfg.limit, Bubble: bubble.Number(), Wait: pace.Wait(cfg.wait), Single: cfg.waker != nil,
 		}),
 		extras: &plain,
 		done:   make(chan struct{}),

@@ -20,7 +20,7 @@ package pace
 
 import "github.com/ste-go/ste/internal/prim"
 
-// Wait says how the two sides wait for each other.
+// Wait says how the two sides wait for each other. ste.WaitStrategy has the same numbers.
 type Wait uint8
 
 const (

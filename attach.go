@@ -129,11 +129,7 @@ func (c *core) mustBeOn() *worker {
 // mayNest reports whether the code that runs may let others in: a task, a timer or
 // the body of an Attach.
 func (w *worker) mayNest() bool {
-	switch w.job.kind {
-	case noJob, aTask, aTimer:
-		return true
-	}
-	return false
+	return w.job.kind != aHook && w.job.kind != aHandler
 }
 
 // nested serves for p, in the middle of a task or of a body.

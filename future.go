@@ -31,8 +31,8 @@ type future[T any] struct {
 	// gate, when set, is unlocked instead, and a goroutine closes done: the
 	// Future was made in a synctest bubble and its Thread was not.
 	gate *prim.Mutex
-	// over turns true just before done is closed. Written by Finish; read by the ring
-	// check, by Wait, and by leave under mu.
+	// over turns true just before done is closed. Written by Finish under mu; read by the
+	// ring check, and by Wait, at last under mu.
 	over prim.Flag
 
 	// Written before over is set, read after it. Finish decides under mu whether
@@ -128,46 +128,35 @@ func (f *Future[T]) Done() <-chan struct{} {
 func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 	c := f.must("Wait")
 	need(ctx != nil, "Wait", "context")
-	return c.wait(ctx)
-}
-
-func (f *future[T]) wait(ctx context.Context) (T, error) {
-	if f.over.Load() {
-		return f.take()
+	if c.over.Load() {
+		return c.take()
 	}
 	ended, gone := ctx.Done(), ctx.Err() != nil // user code, before anything is noted
-	f.mu.Lock()
-	f.waiting++
-	f.mu.Unlock()
+	c.mu.Lock()
+	c.waiting++
+	c.mu.Unlock()
 	var refused error
 	if !gone { // else there is no wait, so no ring
 		from := who.Current()
-		if refused = enterWait(from, f.core.id, f); refused == nil {
+		if refused = enterWait(from, c.core.id, c); refused == nil {
 			defer who.Leave(from)
-			if prim.AwaitEither(f.done, ended) {
-				return f.take()
+			if prim.AwaitEither(c.done, ended) {
+				return c.take()
 			}
 		}
 	}
-	if f.leave() {
-		return f.take()
+	c.mu.Lock()
+	c.waiting--
+	over := c.over.Load()
+	c.mu.Unlock()
+	if over { // meanwhile, and the result was left to this Wait
+		return c.take()
+	}
+	if refused == nil {
+		refused = cause(ctx)
 	}
 	var zero T
-	if refused != nil {
-		return zero, refused
-	}
-	return zero, cause(ctx)
-}
-
-// leave ends a Wait that gives up, and reports whether the Future has finished
-// meanwhile: then the result is the Wait's to take.
-func (f *future[T]) leave() (over bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if over = f.over.Load(); !over {
-		f.waiting--
-	}
-	return over
+	return zero, refused
 }
 
 // take returns the result of a finished Future as Wait does.

@@ -59,9 +59,6 @@ func (o *owned) disown() {
 	o.place = nil
 }
 
-// held reports whether o is open: its closing has not begun.
-func (o *owned) held() bool { return o.place != nil }
-
 // newest returns what must be closed next, or nil (T13).
 func (c *core) newest() *owned {
 	if c.owns == nil || c.owns.open.Len() == 0 {
@@ -75,7 +72,7 @@ func (c *core) newest() *owned {
 // heard says that the caller hands the error on; settled is as for contain. On the Thread.
 func (o *owned) finish(heard, settled bool) error {
 	// B1: whoever finds it open closes it, here on the Thread, and nobody else does.
-	if !o.held() {
+	if o.place == nil {
 		return o.err // nil inside of close
 	}
 	c := o.owner

@@ -15,10 +15,9 @@
 //	f, err := ste.Async(t, func() (int, error) { ... })       // Post with results, for f.Wait
 //	err = t.Close()                                           // finish the work, end the OS thread
 //
-// Submit blocks its caller until the closure has ended. So the closure may use
-// the caller's variables, and the caller may use them again afterwards: no
-// error, cancellation or Close makes Submit return while the closure runs or
-// may yet start.
+// Submit blocks its caller until the closure has ended, so the closure may use the
+// caller's variables, and the caller may again afterwards: no error, cancellation or
+// Close makes Submit return while the closure runs or may yet start.
 //
 // A [Tagged] holds a value that opens only on the Thread that made it. A [Tag]
 // is the identity of a Thread; [Current] tells which Thread the code is on. A
@@ -78,11 +77,10 @@
 //
 // A task must leave runtime.LockOSThread as it found it. Stray unlocks or locks
 // are put right, every few tasks. A task that unlocks dozens of times gives its
-// OS thread away for the time being; if the runtime has then moved the Thread,
-// the process ends within 15 tasks. A task that locks over a thousand times may
-// end the process at Close. On an attached Thread, and in what RunPending and Run
-// run, the count is not the Thread's to put right: a task that leaves it changed ends
-// the process.
+// OS thread away for the time being; if the runtime then moves the Thread, the process
+// ends within 15 tasks. One that locks over a thousand times may end it at Close. On an
+// attached Thread, and in what RunPending and Run run, a task that leaves the count
+// changed ends the process.
 //
 // STE_DEBUG=stacks in the environment lets every Tagged remember where it was
 // made, for the message of a wrong use.
@@ -92,12 +90,8 @@
 //
 // # Systems
 //
-// Linux, macOS, Windows and FreeBSD, NetBSD and DragonFly know OS threads by
-// number. On the BSDs the Go runtime cannot end a locked thread
-// (golang/go#52394), so Close leaves one parked thread behind. On OpenBSD,
-// Solaris, illumos, AIX and Plan 9 a Thread knows its code by the goroutine, and
-// bodies of iter.Pull are not on the Thread. There a Thread may also settle on the
-// startup thread, and a task that unlocks it for good moves it unnoticed. Where there
-// is only one OS thread (js, wasip1) a Thread is a goroutine that keeps all other
-// promises.
+// All of this holds on Linux, macOS and Windows. On the BSDs Close leaves one parked
+// thread behind (golang/go#52394). OpenBSD, Solaris, illumos, AIX and Plan 9 do not
+// number their threads, and js and wasip1 have only one: docs/systems.md says what a
+// Thread is there.
 package ste

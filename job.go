@@ -150,8 +150,8 @@ func (c *core) coroutine(f func()) (returned bool) {
 	first := tid == 0
 	mine := first || c.id.OnGoroutine() || !here.Known
 	if !first {
-		c.worker.checkIs(tid) // who takes the identity takes the OS thread on which it is
-		defer c.worker.checkIs(tid)
+		c.worker.check(tid) // who takes the identity takes the OS thread on which it is
+		defer c.worker.check(tid)
 	}
 	if mine && !first {
 		c.id.Forget()
@@ -197,13 +197,13 @@ func (c *core) contain(what string, settled bool, f func() error) error {
 	defer func() { w.job = outer }()
 	settled = settled && !w.shared
 	if settled {
-		pin.Reset()
+		pin.Repair(0)
 	}
 	hook := w.job
 	var fault error
 	ended := c.coroutine(func() {
 		if settled {
-			defer pin.Reset()
+			defer pin.Repair(0)
 		}
 		c.call(hook, &fault)
 	})

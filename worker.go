@@ -146,7 +146,7 @@ func (w *worker) serve(inner *nesting) {
 			}
 		}
 		if slept {
-			w.check()
+			w.check(w.id.OSThread())
 		}
 		if end {
 			w.life.Store(drained)
@@ -218,7 +218,7 @@ func (w *worker) releaseAll() {
 func (w *worker) settle() {
 	w.since = 0
 	// T1: still on the OS thread of the beginning, and locked to it again.
-	w.check()
+	w.check(w.id.OSThread())
 	pin.Set()
 }
 
@@ -232,11 +232,9 @@ func (w *worker) repair() {
 
 const _ = uint(pin.Every - inbox.Chunk)
 
-// check ends the process if the Thread has been moved to another OS thread.
-func (w *worker) check() { w.checkIs(w.id.OSThread()) }
-
-// checkIs is check for a Thread whose OS thread is, or was, tid.
-func (w *worker) checkIs(tid uint64) {
+// check ends the process if the Thread, whose OS thread is or was tid, has been moved to
+// another one.
+func (w *worker) check(tid uint64) {
 	if pin.Works && osthread.Self() != tid {
 		crash(fmt.Errorf("ste: %v has lost its OS thread: a task called runtime.UnlockOSThread more often than LockOSThread; remove the surplus calls", tagOf(w.id)))
 	}

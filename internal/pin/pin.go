@@ -53,18 +53,12 @@ func Set() {
 	}
 }
 
-// Repair is Set for the end of a coroutine in which so many tasks have run.
-func Repair(tasks uint32) { repeat(repairBase + tasks/2) }
-
-// Reset is Set around a hook that is not in the middle of a user's task; the tasks
-// before it may have left up to a thousand locks.
-func Reset() { repeat(repairBase) }
-
-func repeat(n uint32) {
-	if Works {
-		for range min(n, repairMost) {
-			Set()
-		}
+// Repair is Set for the end of a coroutine in which so many tasks have run. With 0 it is
+// Set around a hook that is not in the middle of a user's task: the tasks before it may
+// have left up to a thousand locks.
+func Repair(tasks uint32) {
+	for range min(repairBase+tasks/2, repairMost) {
+		Set()
 	}
 }
 

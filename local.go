@@ -123,8 +123,6 @@ func (l *Local[T]) Take() (T, bool) {
 		return zero, false
 	}
 	v := lv.v
-	var zero T
-	lv.v = zero
 	lv.disown()
 	lv.end()
 	lv.vacate()

@@ -94,13 +94,7 @@ func (g *Tagged[T]) Ptr() *T {
 }
 
 // OnThread reports whether the value can be opened here.
-func (g *Tagged[T]) OnThread() bool {
-	if g == nil {
-		g.must()
-	}
-	b := g.box.Get()
-	return b != nil && b.owner.OnThread()
-}
+func (g *Tagged[T]) OnThread() bool { return g.Tag().OnThread() }
 
 // Tag returns the Tag of the Thread that owns the value; the zero Tag for the
 // zero Tagged.

@@ -59,15 +59,7 @@ func NewTagged[T any](v T) *Tagged[T] {
 
 // Get returns the value. It panics with a *WrongThreadError off the value's
 // Thread, before the value is read.
-func (g *Tagged[T]) Get() T {
-	// The passing check stands here whole, small enough to be inlined.
-	if g != nil {
-		if b := g.box.Get(); b != nil && b.owner.OnGoroutine() {
-			return b.value
-		}
-	}
-	return g.open().value
-}
+func (g *Tagged[T]) Get() T { return *g.Ptr() }
 
 // TryGet is Get with an error, a *WrongThreadError, instead of a panic off the value's
 // Thread. The zero Tagged panics here too.
@@ -85,6 +77,7 @@ func (g *Tagged[T]) TryGet() (T, error) {
 // not checked any further: it must not leave the Thread. Off the value's Thread
 // Ptr panics with a *WrongThreadError.
 func (g *Tagged[T]) Ptr() *T {
+	// The passing check stands here whole, small enough to be inlined, as Get then is.
 	if g != nil {
 		if b := g.box.Get(); b != nil && b.owner.OnGoroutine() {
 			return &b.value

@@ -66,9 +66,8 @@ func Async[T any](t *Thread, f func() (T, error)) (*Future[T], error) {
 	need(f != nil, "Async", "func")
 	fu := &future[T]{core: c, f: f, done: make(chan struct{})}
 	if !c.inbox.Bubbled() && bubble.Here() {
-		gate := new(prim.Mutex)
-		gate.Lock()
-		fu.gate = gate
+		fu.gate = new(prim.Mutex)
+		fu.gate.Lock()
 	}
 	if err := c.post(fu.run, fu); err != nil {
 		return nil, err

@@ -141,19 +141,16 @@ func New(opts ...Option) (*Thread, error) {
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(c.extras.hooks, func(h hook) bool { return !h.teardown }) {
-		c.ready = make(chan struct{})
-	}
 	if !c.inbox.Bubbled() && !prim.Exploring {
 		// T14: nobody holds t any more. Cleanups run outside of bubbles and may not touch
 		// what was made inside.
 		runtime.AddCleanup(t, (*core).forget, c)
 	}
-
-	if c.ready == nil { // nothing can fail, so nobody needs to wait for the OS thread
-		prim.Go("Thread", c.worker.start)
+	if !slices.ContainsFunc(c.extras.hooks, func(h hook) bool { return !h.teardown }) {
+		prim.Go("Thread", c.worker.start) // nothing can fail, so nobody needs to wait for it
 		return t, nil
 	}
+	c.ready = make(chan struct{})
 	from := who.Current()
 	_ = enterWait(from, c.id, reaches{c, serving}) // no ring: the new Thread waits for nobody yet
 	defer who.Leave(from)
@@ -249,9 +246,8 @@ func (t *Thread) Close() error {
 // is all that is heard of dropped Posts. A task that is running then runs on, its
 // waiter goes on waiting, the teardowns follow; Done tells when all is over.
 //
-// On the Thread itself Shutdown starts the closing and returns nil, and where the
-// wait would close a ring of Threads it starts the closing and returns an error
-// that wraps ErrDeadlock; ctx still limits how long the queue is drained.
+// In the two cases in which Close does not wait Shutdown does not either; ctx still
+// limits how long the queue is drained.
 func (t *Thread) Shutdown(ctx context.Context) error {
 	t.must("Shutdown")
 	need(ctx != nil, "Shutdown", "context")

@@ -153,14 +153,8 @@ func (q *Inbox) finish() {
 	}
 }
 
-// discard claims all of a batch that was taken out of the queue, and returns how
-// many closures that were.
-func (p *posts) discard(t *Task) int {
-	p.sealIf(t)
-	return t.clear()
-}
-
-// clear claims what is left of a batch that is open no more.
+// clear claims what is left of a batch that is open no more, and returns how many
+// closures that were.
 func (b *batch) clear() int {
 	n := len(b.fs)
 	from := min(int(b.claimed.Swap(int64(n))), n)

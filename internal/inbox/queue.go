@@ -234,7 +234,8 @@ func (q *Inbox) Drop(err error) int {
 		d.prev, d.queued = nil, false
 		q.uncount(d)
 		if d.batch != nil {
-			n += q.posts.discard(d)
+			q.posts.sealIf(d)
+			n += d.clear()
 		}
 	}
 	q.mu.Unlock()

@@ -127,8 +127,9 @@ func enterWait(from, to *who.ID, wait who.Wait) error {
 	return ringError(ring)
 }
 
-// ringError names the Threads of the ring; nil if it is none.
-func ringError(ring who.Ring) error {
+// ringError names the Threads of the ring, each of which waits for the next one and the
+// last for the first; nil if there is none.
+func ringError(ring []*who.ID) error {
 	switch len(ring) {
 	case 0:
 		return nil

@@ -20,7 +20,8 @@ func ID() uint64 {
 	return id
 }
 
-const startupKnown = false
+// StartupKnown says whether IsStartup can tell.
+const StartupKnown = false
 
-// IsStartup reports false: threads cannot be told apart here.
+// IsStartup reports false for all: threads cannot be told apart here.
 func IsStartup() bool { return false }

@@ -21,10 +21,6 @@ import "runtime"
 // ends while locked to its thread (golang/go#52394).
 const ExitCrashes = runtime.GOOS == "freebsd" || runtime.GOOS == "openbsd" || runtime.GOOS == "netbsd" || runtime.GOOS == "dragonfly"
 
-// StartupKnown says whether IsStartup can tell: where it is false, threads cannot
-// be told apart and IsStartup reports false for all of them.
-const StartupKnown = startupKnown
-
 // Self tells threads apart as ID does, without a system call where user code can read the
 // thread pointer (pointer_linux_amd64.go). The two must not be mixed.
 func Self() uint64 {

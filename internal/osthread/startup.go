@@ -2,7 +2,8 @@
 
 package osthread
 
-const startupKnown = true
+// StartupKnown says whether IsStartup can tell.
+const StartupKnown = true
 
 // startup is the thread that runs package initialisers: the runtime keeps the
 // main goroutine on the process's first thread until they have ended.

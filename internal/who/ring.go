@@ -26,17 +26,13 @@ func (e edge) holds() bool { return e.to != nil && !e.wait.Over() }
 // did: a reported ring was really there.
 var ring struct{ mu prim.Mutex }
 
-// A Ring is a ring of waits: each waits for the next one, and the last for the first,
-// whose wait would close the ring. None is nil.
-type Ring []*ID
-
 // Enter records that from's code (nil for code on no Thread, which cannot be part of a
-// ring) is about to wait for to. It returns the ring that this would close, and then
-// records nothing; nor does it if begin, which may be nil and sets going what is waited
+// ring) is about to wait for to. It returns the ring that this would close, from first, if
+// there is one, and then records nothing; nor does it if begin, which may be nil and sets going what is waited
 // for, returns an error. To other walks the wait begins at the moment it is recorded: what
 // begin set going may already have reached the next Threads of a ring, but they
 // find this edge; and a refused wait was never there.
-func Enter(from, to *ID, wait Wait, begin func() error) (Ring, error) {
+func Enter(from, to *ID, wait Wait, begin func() error) ([]*ID, error) {
 	if from == nil {
 		return nil, nil
 	}
@@ -49,7 +45,7 @@ func Enter(from, to *ID, wait Wait, begin func() error) (Ring, error) {
 	// T11: the call whose wait would lead back to its own Thread closes the ring.
 	for at := e; at.to != nil; {
 		if at.to == from {
-			r := Ring{from}
+			r := []*ID{from}
 			for ; to != from; to = to.waiting.to {
 				r = append(r, to)
 			}

@@ -3,5 +3,5 @@
 package ste
 
 // Collected does to b what the garbage collector does when nobody holds it. It is for
-// internal/explored, and there only in the exploring build.
+// internal/orders, and there only in the exploring build.
 func Collected[T any](b *Bound[T]) { b.core.Get().collected() }

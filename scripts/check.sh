@@ -116,9 +116,9 @@ explore() {
 	local dir code=0 half='^TestExplore$/^(ring|ring_of_posts|no_ring.*|two_callers|three_callers|posts|shutdown)$'
 	dir=$(mktemp -d)
 	go vet -tags ste_explore . ./internal/... &&
-		go test -tags ste_explore -c -o "$dir/explore.test" ./internal/explored || return 1
-	(cd internal/explored && exec "$dir/explore.test" -test.run "$half" -test.timeout 10m) &
-	(cd internal/explored && exec "$dir/explore.test" -test.run '^Test(Explore|Mutants)$' -test.skip "$half" -test.timeout 10m) || code=1
+		go test -tags ste_explore -c -o "$dir/explore.test" ./internal/orders || return 1
+	(cd internal/orders && exec "$dir/explore.test" -test.run "$half" -test.timeout 10m) &
+	(cd internal/orders && exec "$dir/explore.test" -test.run '^Test(Explore|Mutants)$' -test.skip "$half" -test.timeout 10m) || code=1
 	wait $! || code=1
 	rm -rf "$dir"
 	return $code

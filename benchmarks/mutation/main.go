@@ -34,7 +34,7 @@ func main() {
 	skip := flag.String("skip", "^TestPolicy|^Fuzz", "leave out tests whose name matches this `regexp`")
 	procs := flag.Int("procs", runtime.NumCPU(), "how many at a time")
 	full := flag.Bool("full", false, "run the tests that find nothing once more without -short")
-	explored := flag.String("explored", "../internal/explored", "the `folder` of the exploration's tests, tried last; \"\" for none")
+	explored := flag.String("explored", "../internal/orders", "the `folder` of the exploration's tests, tried last; \"\" for none")
 	list := flag.Bool("list", false, "print the mutants, and run nothing")
 	flag.Parse()
 	if flag.NArg() > 0 || *procs < 1 {

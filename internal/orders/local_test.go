@@ -1,6 +1,6 @@
 //go:build ste_explore
 
-package explored_test
+package orders_test
 
 import (
 	"context"

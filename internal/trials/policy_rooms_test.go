@@ -57,7 +57,7 @@ func TestPolicyRooms(t *testing.T) {
 		require.NoError(t, err)
 		for _, e := range entries {
 			switch e.Name() {
-			case "byhand", "cgotest", "explored", "testkit", "trials": // for tests
+			case "byhand", "cgotest", "orders", "testkit", "trials": // for tests
 				continue
 			}
 			require.Contains(t, height, parent+"/"+e.Name())

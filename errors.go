@@ -58,8 +58,7 @@ func (e *PanicError) Unwrap() error {
 }
 
 // newPanicError wraps what recover returned. Called by the deferred function that
-// recovered, while the panicking frames are still on the stack, it has their
-// stack; later it has the caller's.
+// recovered, it has the stack of the frames that panicked.
 func newPanicError(tag Tag, v any) *PanicError {
 	if pe, ok := v.(*PanicError); ok && pe != nil {
 		return pe

@@ -23,14 +23,6 @@ func Marks(tag Tag) (goroutine uintptr, thread uint64) {
 	return id.Goroutine(), id.OSThread()
 }
 
-// TimersHeld is for how many timers a Thread has room.
-func TimersHeld(t *Thread) int {
-	c := t.core.Get()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.seldom().timers.Room()
-}
-
 // Waits reports whether a wait of tag's Thread for another one is on record.
 func Waits(tag Tag) bool { return tag.id.Get().Waits() }
 

@@ -105,21 +105,6 @@ func TestT7Timers(t *testing.T) {
 	require.True(t, testkit.Collect(func() bool { return gone.Load() == 3 }))
 }
 
-// T7: a burst of timers leaves no memory behind.
-func TestT7TimersBurst(t *testing.T) {
-	th := start(t)
-	var all []*ste.Timer
-	for range 10_000 {
-		tm, err := th.AfterFunc(time.Hour, func() {})
-		require.NoError(t, err)
-		all = append(all, tm)
-	}
-	for _, tm := range all {
-		require.True(t, tm.Stop())
-	}
-	require.LessOrEqual(t, ste.TimersHeld(th), 64)
-}
-
 // T15: timers in steady state allocate nothing.
 func TestT15Timers(t *testing.T) {
 	if testkit.Instrumented {

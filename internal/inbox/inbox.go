@@ -1,6 +1,6 @@
 // Package inbox is the hand-off between the goroutines that give a Thread work
 // and the one that does it: a queue, the sleep of the worker, the wait of the
-// caller. All atomics, parking, spinning and reuse of the hand-off are here.
+// caller. For how long either side spins before is package pace's to say.
 //
 // A waiting caller's Task comes in by one compare-and-swap of head and without a
 // lock, a lone caller's closure by a store into a hand (lane), what nobody waits

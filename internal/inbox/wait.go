@@ -1,8 +1,6 @@
 package inbox
 
-import (
-	"github.com/ste-go/ste/internal/prim"
-)
+import "github.com/ste-go/ste/internal/prim"
 
 // Wait returns when t has been finished.
 func (q *Inbox) Wait(t *Task) {

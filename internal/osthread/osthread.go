@@ -7,9 +7,7 @@
 // goroutine's number (see id_other.go), which is never reused but says "no" to
 // other goroutines that run on the same thread, such as bodies of iter.Pull.
 //
-// Self tells threads apart as ID does, more cheaply where there is a way: one
-// instruction of assembly on linux/amd64. unsafe is here because some systems take a
-// name, or answer a number, by address.
+// unsafe is here because some systems take a name, or answer a number, by address.
 //
 // The assembly can be deleted when Go has a cheap, public identity of the calling
 // thread; the package when that can also be named and compared with the first one.
@@ -22,7 +20,7 @@ import "runtime"
 const ExitCrashes = runtime.GOOS == "freebsd" || runtime.GOOS == "openbsd" || runtime.GOOS == "netbsd" || runtime.GOOS == "dragonfly"
 
 // Self tells threads apart as ID does, without a system call where user code can read the
-// thread pointer (pointer_linux_amd64.go). The two must not be mixed.
+// thread pointer (linux/amd64, one instruction). The two must not be mixed.
 func Self() uint64 {
 	if hasPointer {
 		return pointer()

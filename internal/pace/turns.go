@@ -17,7 +17,6 @@ type Turns struct {
 	seen prim.Count // when somebody last looked
 }
 
-// Measured as those of meter.go.
 const (
 	// slice is for how long others may have to wait. A yield beside goroutines that
 	// compute, or with more callers, may cost 20 ms: with a tenth of this, loaded

@@ -5,7 +5,6 @@ import (
 	"github.com/ste-go/ste/internal/prim"
 )
 
-// Measured as those of meter.go.
 const (
 	// spinFor is how long either side spins before it sleeps, in ns.
 	spinFor = 100e3

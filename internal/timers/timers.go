@@ -88,9 +88,6 @@ func (h *Heap[T]) shrink() {
 	}
 }
 
-// Room is for how many Items there is memory.
-func (h *Heap[T]) Room() int { return cap(h.items) }
-
 // items are a heap as container/heap wants it.
 type items[T any] []*Item[T]
 

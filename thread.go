@@ -131,8 +131,8 @@ func (r reaches) Over() bool { return r.c.life.Load() >= r.station }
 
 // New starts a Thread. It returns when the Thread's inits have run; if one fails
 // there is no Thread and New returns the error, joined with those of the
-// teardowns that ran. New also fails when an option is out of range. The Thread
-// never settles on the process's startup thread (but see Systems, above).
+// teardowns that ran. New also fails when an option is out of range. The Thread never
+// settles on the process's startup thread; docs/systems.md names the systems where it may.
 //
 // New costs the start of an OS thread, some tens of microseconds, and waits for
 // it only if there are inits.

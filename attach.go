@@ -72,7 +72,7 @@ func (t *Thread) RunPending() int {
 		w.yields = false
 		w.nested(p)
 	}
-	w.waker.lendBack(&w.job.told)
+	w.waker.lendAgain(&w.job.told)
 	runtime.KeepAlive(t)
 	return int(w.ran - before)
 }
@@ -101,7 +101,7 @@ func (t *Thread) Run(ctx context.Context) error {
 		})
 	}
 	w.nested(p)
-	w.waker.lendBack(&w.job.told)
+	w.waker.lendAgain(&w.job.told)
 	runtime.KeepAlive(t)
 	if w.life.Load() == drained || w.inbox.Closed() && !w.inbox.Pending() {
 		return nil
@@ -174,7 +174,7 @@ func (w *worker) host(t *Thread, body func(*Thread) error) (err error) {
 	}()
 	switch w.life.Load() {
 	case serving:
-		w.waker.lendBack(&w.job.told)
+		w.waker.lendAgain(&w.job.told)
 		err = body(t)
 	case exited:
 		runtime.Goexit()

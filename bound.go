@@ -211,14 +211,14 @@ func (b *bound[T]) collected() {
 // closeUnheard is closeHere as a task of its own.
 func (b *bound[T]) closeUnheard() { _ = b.closeHere(false, true) }
 
-// closeHere closes the value, or sees to it that the outermost use does. taken says
+// closeHere closes the value, or sees to it that the outermost use does. heard says
 // that the caller hands the error on; settled is as for contain. On the Thread.
-func (b *bound[T]) closeHere(taken, settled bool) error {
+func (b *bound[T]) closeHere(heard, settled bool) error {
 	if b.uses > 0 {
 		b.closed.Store(true)
 		return nil
 	}
-	return b.finish(taken, settled)
+	return b.finish(heard, settled)
 }
 
 func (b *bound[T]) name() string { return "a Bound" }

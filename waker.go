@@ -76,10 +76,10 @@ func (w *waker) lend() {
 	}
 }
 
-// lendBack is lend for user code that had lent the loop itself, and may be about to
+// lendAgain is lend for user code that had lent the loop itself, and may be about to
 // sleep: it calls f if there is something to do. told says that f has been called for the
 // Close while this code has run.
-func (w *waker) lendBack(told *bool) {
+func (w *waker) lendAgain(told *bool) {
 	if w == nil {
 		return
 	}

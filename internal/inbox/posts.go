@@ -70,7 +70,7 @@ func (q *Inbox) Post(f func()) Verdict {
 		p.mu.Unlock()
 		return Closed
 	}
-	if p.open != nil && len(p.fs) < batchMost {
+	if p.open != nil && len(p.fs) < batchMost { // it was accepted, and is not sealed yet (T6)
 		p.fs = append(p.fs, f)
 		p.mu.Unlock()
 		return Accepted

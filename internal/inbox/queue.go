@@ -215,7 +215,7 @@ func (q *Inbox) Cancel(t *Task) bool {
 		return false
 	}
 	q.remove(t)
-	t.over()
+	t.endWait()
 	return true
 }
 

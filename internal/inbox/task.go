@@ -121,8 +121,8 @@ func (t *Task) Over() bool {
 	return t.state.Load() == t.want
 }
 
-// over ends the wait. It reports whether the waiter sleeps, or is about to.
-func (t *Task) over() (sleeps bool) {
+// endWait ends the wait. It reports whether the waiter sleeps, or is about to.
+func (t *Task) endWait() (sleeps bool) {
 	// T5: either exchange publishes what the closure did to whoever sees the end.
 	if t.lane != nil {
 		return t.lane.taken().Swap(nil) == parkedHand
@@ -156,7 +156,7 @@ func (t *Task) Finish(end End, err error) (rang bool) {
 	case end != Returned:
 		t.End, t.Err = end, err
 	}
-	if !t.over() {
+	if !t.endWait() {
 		return false // the waiter has seen it, and t may be anyone's by now
 	}
 	// T7: the closure goes now; who sleeps may take its time to wake.

@@ -56,14 +56,14 @@
 // drops the timers that are not due yet, runs what was accepted, closes the Bounds and
 // the values of Locals that are left, newest first, runs the teardowns
 // (WithTeardown) newest first and ends the OS thread. The OS thread is never replaced
-// and never used for anything else afterwards, so what the closures did to it goes
-// with it. On Linux that is its name, namespaces, CPU affinity, priority and signal
-// mask. Working directory, root and umask are the process's until the thread has
+// and, unless the Thread is attached, never used for anything else afterwards, so what
+// the closures did to it goes with it: on Linux its name, namespaces, CPU affinity,
+// priority, signal mask and more. Working directory, root and umask are the process's until the thread has
 // called unshare(CLONE_FS) or unshare(CLONE_NEWNS). unix.Setuid, Setgid, Setreuid,
 // Setregid, Setresuid and Setresgid change every thread of the process; the system
 // calls themselves (unix.RawSyscall) change only this one, as unix.Setgroups,
 // Setfsuid, Setfsgid and Capset do. While a thread has credentials of its own, one of
-// those six, or syscall.Setgroups, that fails on it alone ends the process.
+// those six, or syscall.Setgroups, that fails on it alone may end the process.
 //
 // A panic in a task becomes a panic of the caller that waits for it, with a
 // *[PanicError]; a runtime.Goexit, and with it t.FailNow, ends that caller too.

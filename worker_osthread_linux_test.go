@@ -372,3 +372,21 @@ func init() {
 		fmt.Println("found 20 times")
 	}
 }
+
+// T1: an attached Thread borrows its OS thread: what its tasks have changed stays there.
+func TestT1AttachedLeavesItsChanges(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	name := func() string {
+		comm, err := os.ReadFile("/proc/thread-self/comm")
+		require.NoError(t, err)
+		return strings.TrimSpace(string(comm))
+	}
+	old := name()
+	defer osthread.SetName(old)
+	require.NoError(t, ste.Attach(func(th *ste.Thread) error {
+		require.Equal(t, old, name())
+		return th.Submit(func() { osthread.SetName("borrowed") })
+	}))
+	require.Equal(t, "borrowed", name())
+}

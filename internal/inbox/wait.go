@@ -37,7 +37,7 @@ func (q *Inbox) WaitContext(ended <-chan struct{}, t *Task) bool {
 	if q.Cancel(t) {
 		return false
 	}
-	// T4: it has started, so its end is what the caller waits for.
+	// T4: Cancel said no, so it has started, and its end is what the caller waits for.
 	t.bell.Wait()
 	return true
 }

@@ -59,7 +59,7 @@ var mutants = []mutant{
 		"}\n\tsleeps := t.endWait()\n\tif end != Returned {\n\t\tt.End, t.Err = end, err\n\t}\n\tif !sleeps {\n\t\treturn false\n\t}",
 		"panic and Goexit/spin", 1},
 	{"who gives up after the start does not wait for the end", "internal/inbox/wait.go",
-		"// T4: it has started, so its end is what the caller waits for.\n\tt.bell.Wait()\n", "",
+		"// T4: Cancel said no, so it has started, and its end is what the caller waits for.\n\tt.bell.Wait()\n", "",
 		"cancel/park", 1},
 	{"a task that has started is cancelled", "internal/inbox/queue.go",
 		"if !t.queued {\n\t\treturn false\n\t}\n\tq.remove(t)", "if t.queued {\n\t\tq.remove(t)\n\t}",

@@ -60,7 +60,8 @@ func Attach(body func(*Thread) error, opts ...Option) error {
 // runtime ends the process. Tasks that all call RunPending nest as deep. With
 // nothing to do RunPending costs some 50 ns, else about 2 us more than the tasks.
 func (t *Thread) RunPending() int {
-	w := t.must("RunPending").mustBeOn()
+	w := t.must("RunPending").worker
+	tagOf(w.id).Check()
 	if !w.mayNest() {
 		return 0
 	}
@@ -86,7 +87,8 @@ func (t *Thread) RunPending() int {
 func (t *Thread) Run(ctx context.Context) error {
 	c := t.must("Run")
 	need(ctx != nil, "Run", "context")
-	w := c.mustBeOn()
+	w := c.worker
+	tagOf(c.id).Check()
 	if !w.mayNest() {
 		return fmt.Errorf("ste: Run in a hook of %v: it would never end; call it in a task or the body of an Attach", tagOf(c.id))
 	}
@@ -120,16 +122,10 @@ func (p *nesting) enough() bool {
 	return p != nil && (p.served || p.waits && prim.Closed(p.ended))
 }
 
-// mustBeOn returns the worker to the code that is on its Thread, and panics elsewhere.
-func (c *core) mustBeOn() *worker {
-	tagOf(c.id).Check()
-	return c.worker
-}
-
 // mayNest reports whether the code that runs may let others in: a task, a timer or
 // the body of an Attach.
 func (w *worker) mayNest() bool {
-	return w.job.kind != aHook && w.job.kind != aHandler
+	return !w.job.hook && w.job.kind != aHook && w.job.kind != aHandler
 }
 
 // nested serves for p, in the middle of a task or of a body.

@@ -274,3 +274,27 @@ func TestClosedBoundIsNoRing(t *testing.T) {
 	})
 	require.Equal(t, ste.ErrClosed, err)
 }
+
+// B2, T6: a close that suspends in an iterator, which a later task goes on with, leaves the
+// job that runs then alone. (Put back whole, the ended job was ended twice, and the later
+// one never.)
+func TestB2CloseThatSuspends(t *testing.T) {
+	th := start(t)
+	var next func() (int, bool)
+	require.NoError(t, th.Post(func() {
+		next, _ = iter.Pull(func(yield func(int) bool) {
+			b, err := ste.Bind(th, func() (int, error) { return 0, nil }, func(int) error { yield(1); return nil })
+			if err == nil {
+				_ = b.Close()
+			}
+		})
+		next()
+	}))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		th.Submit(func() { next(); runtime.Goexit() })
+	}()
+	testkit.Await(t, done)
+	require.NoError(t, th.Submit(func() { require.Zero(t, th.RunPending()) }))
+}

@@ -3,12 +3,13 @@ package ste
 import (
 	"errors"
 	"fmt"
-	"github.com/ste-go/ste/internal/who"
 	"os"
 	"reflect"
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"github.com/ste-go/ste/internal/who"
 )
 
 // ErrClosed is returned for work given to a Thread that is closed or closing, for

@@ -16,6 +16,7 @@ import (
 type job struct {
 	kind jobKind
 	told bool         // the waker has been called for the Close while it ran
+	hook bool         // a hook runs in the middle of it, by contain
 	task *inbox.Task  // of a task
 	f    func() error // of everything else
 }
@@ -192,20 +193,20 @@ func (c *core) coroutine(f func()) (returned bool) {
 // right before and after, which costs some 10 us.
 func (c *core) contain(what string, settled bool, f func() error) error {
 	w := c.worker
-	outer := w.job
-	w.job = job{kind: aHook, told: outer.told, f: f}
-	defer func() { w.job = outer }()
+	// The flag only: f may suspend in an iterator, and another job be running when it ends.
+	outer := w.job.hook
+	w.job.hook = true
+	defer func() { w.job.hook = outer }()
 	settled = settled && !w.shared
 	if settled {
 		pin.Repair(0)
 	}
-	hook := w.job
 	var fault error
 	ended := c.coroutine(func() {
 		if settled {
 			defer pin.Repair(0)
 		}
-		c.call(hook, &fault)
+		c.call(job{kind: aHook, f: f}, &fault)
 	})
 	if fault == nil && !ended {
 		return fmt.Errorf("ste: %s on %v called runtime.Goexit", what, tagOf(c.id))

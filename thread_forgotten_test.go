@@ -3,6 +3,7 @@ package ste_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"runtime"
 	"testing"
@@ -240,4 +241,36 @@ func TestT14ForgottenCallsTheWaker(t *testing.T) {
 	}()
 	require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(over) }))
 	require.Nil(t, tag.Thread())
+}
+
+// slow is a log whose writer waits.
+type slow struct{ entered, release chan struct{} }
+
+func (s slow) Enabled(context.Context, slog.Level) bool { return true }
+func (s slow) Handle(context.Context, slog.Record) error {
+	s.entered <- struct{}{}
+	<-s.release
+	return nil
+}
+func (s slow) WithAttrs([]slog.Attr) slog.Handler { return s }
+func (s slow) WithGroup(string) slog.Handler      { return s }
+
+// T14: the error of a Thread that is forgotten after its end goes to slog on a goroutine
+// of its own. (On the runtime's, which runs all cleanups of the process, a log that waits
+// kept those from running.)
+func TestT14ReportHoldsUpNoCleanup(t *testing.T) {
+	log := slow{make(chan struct{}, 1), make(chan struct{})}
+	testkit.LogTo(t, log)
+	defer close(log.release)
+	func() {
+		th, err := ste.New(ste.WithTeardown(func() error { return os.ErrInvalid }))
+		require.NoError(t, err)
+		testkit.Watch(th)
+		th.Submit(func() { th.Close() })
+		<-th.Done()
+	}()
+	require.True(t, testkit.Collect(func() bool { return len(log.entered) == 1 }), "not told")
+	cleaned := make(chan struct{})
+	runtime.AddCleanup(new([64]byte), func(c chan struct{}) { close(c) }, cleaned)
+	require.True(t, testkit.Collect(func() bool { return testkit.IsClosed(cleaned) }), "no cleanup runs any more")
 }

@@ -126,7 +126,7 @@ func (w *worker) begin() {
 func (w *worker) serve(inner *nesting) {
 	w.aftermath()
 	for w.life.Load() == serving && !inner.enough() {
-		if w.inbox.Bubbled() && w.doomed.Load() {
+		if w.inbox.Bubble() != 0 && w.doomed.Load() {
 			w.drop()
 		}
 		if w.since >= pin.Every && !w.shared {
@@ -170,6 +170,7 @@ func (w *worker) count(n uint32) {
 	if w.shared {
 		return
 	}
+	const _ = uint(pin.Every - inbox.Chunk) // a batch's closures fit
 	if uint32(w.since)+n > pin.Every {
 		w.settle()
 	}
@@ -191,6 +192,7 @@ func (w *worker) finish() {
 	}
 	w.sweep()
 	w.releaseAll() // what the error handler has bound
+	w.id.End()     // before the last look at undo: see dropWhenDone
 	var undo []func() bool
 	w.mu.Lock()
 	if r := w.rare; r != nil {
@@ -203,7 +205,6 @@ func (w *worker) finish() {
 	}
 	w.waker.end()
 	w.owns, w.id.Home = nil, nil
-	w.id.End()
 	w.life.Store(w.life.Load() | over)
 }
 
@@ -229,8 +230,6 @@ func (w *worker) repair() {
 		pin.Repair(w.runs)
 	}
 }
-
-const _ = uint(pin.Every - inbox.Chunk)
 
 // check ends the process if the Thread, whose OS thread is or was tid, has been moved to
 // another one.

@@ -115,10 +115,7 @@ func New(c Config) *Inbox {
 	return q
 }
 
-// Bubbled reports whether the Inbox was made in a synctest bubble.
-func (q *Inbox) Bubbled() bool { return q.bubble != 0 }
-
-// Bubble returns the number of that bubble, or 0.
+// Bubble returns the number of the synctest bubble in which it was made, or 0.
 func (q *Inbox) Bubble() uint32 { return q.bubble }
 
 // Limited reports whether counted Tasks are limited.

@@ -8,7 +8,6 @@
 // other goroutines that run on the same thread, such as bodies of iter.Pull.
 //
 // unsafe is here because some systems take a name, or answer a number, by address.
-//
 // The assembly can be deleted when Go has a cheap, public identity of the calling
 // thread; the package when that can also be named and compared with the first one.
 package osthread

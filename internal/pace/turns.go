@@ -9,8 +9,8 @@ import "github.com/ste-go/ste/internal/prim"
 // does see to it, and a yield would only cost time; so it is made only if nobody
 // seems to have had a turn.
 //
-// The zero Turns is ready for use. Times in ns. All are written and read by callers; a mistake between two of
-// them moves a turn, no more.
+// The zero Turns is ready for use. Times in ns. All are written and read by callers; a
+// mistake between two of them moves a turn, no more.
 type Turns struct {
 	made prim.Count // when others were let run
 	last prim.Count // when they seem to have had a turn, or were let run
@@ -37,14 +37,20 @@ func (u *Turns) Give(uses uint8) {
 		return
 	}
 	now := prim.Now()
-	turn := now-u.seen.Load() > lull
-	if now-u.made.Load() > sure || !turn && now-u.last.Load() > slice {
+	if u.due(now) {
 		prim.Yield()
-		now, turn = prim.Now(), true
+		now = prim.Now()
 		u.made.Store(now)
 	}
-	if turn {
+	u.seen.Store(now)
+}
+
+// due reports whether others must be let run. It begins to count with the first look.
+func (u *Turns) due(now int64) bool {
+	turn := u.made.CompareAndSwap(0, now) || now-u.seen.Load() > lull
+	due := now-u.made.Load() > sure || !turn && now-u.last.Load() > slice
+	if turn || due {
 		u.last.Store(now)
 	}
-	u.seen.Store(now)
+	return due
 }

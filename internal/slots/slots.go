@@ -48,9 +48,8 @@ func (t *Table) Set(slot int, v any) {
 	t.more[n][slot%page] = v
 }
 
-// used gives each Local a number: the lowest that no other one has, so that tables
-// are no longer than the most Locals there were at one time, and short again after a
-// burst of them. A number is a bit.
+// used has a bit for each number. A Local gets the lowest that no other one has, so
+// tables are no longer than there were Locals at one time, and short again after a burst.
 var used struct {
 	mu    sync.Mutex
 	words []uint64

@@ -27,11 +27,11 @@ func (e edge) holds() bool { return e.to != nil && !e.wait.Over() }
 var ring struct{ mu prim.Mutex }
 
 // Enter records that from's code (nil for code on no Thread, which cannot be part of a
-// ring) is about to wait for to. It returns the ring that this would close, from first, if
-// there is one, and then records nothing; nor does it if begin, which may be nil and sets going what is waited
-// for, returns an error. To other walks the wait begins at the moment it is recorded: what
-// begin set going may already have reached the next Threads of a ring, but they
-// find this edge; and a refused wait was never there.
+// ring) is about to wait for to. It returns the ring that this would close, from
+// first, and then records nothing; nor does it if begin, which may be nil and sets going what is waited
+// for, returns an error. To other walks the wait begins as it is recorded: what begin set
+// going may already have reached the next Threads of a ring, but they find this edge; and
+// a refused wait was never there.
 func Enter(from, to *ID, wait Wait, begin func() error) ([]*ID, error) {
 	if from == nil {
 		return nil, nil

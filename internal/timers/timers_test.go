@@ -38,7 +38,7 @@ func TestOrder(t *testing.T) {
 		require.True(t, it.At > last.At || it.At == last.At && it.Of > last.Of)
 		last = it
 	}
-	require.EqualValues(t, prim.Never, h.Next())
+	require.Equal(t, int64(prim.Never), h.Next())
 	require.Nil(t, h.Take(prim.Never, h.Newest()))
 }
 
@@ -59,7 +59,7 @@ func TestTakeAndDrop(t *testing.T) {
 	for it := h.Take(100, newest); it != nil; it = h.Take(100, newest) {
 		require.False(t, dropped[it.Of])
 	}
-	require.EqualValues(t, prim.Never, h.Next())
+	require.Equal(t, int64(prim.Never), h.Next())
 }
 
 // T7: a burst of timers leaves no memory behind, however it ends.

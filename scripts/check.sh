@@ -197,10 +197,10 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 fi
 step "audio example" audio
 step "go test ./... (the README's command)" go test ./...
-step "100,000 rounds, shuffled" go test -p 1 -shuffle=on . ./internal/trials -rounds 100000 -long
+step "100,000 rounds, shuffled" go test -shuffle=on . ./internal/trials -rounds 100000 -long
 step "the hand-off, 20,000 rounds" go test ./internal/inbox -rounds 20000
 step "mainthread and oslocal, long" go test ./mainthread ./oslocal -long
-step "race detector, 10,000 rounds" go test -race -shuffle=on -timeout 20m -p 1 . ./internal/trials -rounds 10000 -long
+step "race detector, 10,000 rounds" go test -race -shuffle=on -timeout 20m . ./internal/trials -rounds 10000 -long
 step "race detector, internal" race_internal
 step "interleavings and mutants" explore
 step "fuzzing against the reference" go test -run '^$' -fuzz FuzzReference -fuzztime 15s ./internal/trials

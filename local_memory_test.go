@@ -41,7 +41,8 @@ func TestT7Locals(t *testing.T) {
 	round(20)
 	before := heap()
 	round(200)
-	require.Less(t, heap(), before+500_000, "200 Threads and 2,000 Locals of 4 KiB each")
+	gone := testkit.Collect(func() bool { return heap() < before+500_000 })
+	require.True(t, gone, "200 Threads and 2,000 Locals of 4 KiB each keep %d bytes", int64(heap()-before))
 	require.NoError(t, l.Close())
 
 	// Who keeps the Tag of a Thread keeps little more than that.
@@ -55,7 +56,8 @@ func TestT7Locals(t *testing.T) {
 		require.NoError(t, th.Submit(func() { l.Get() }))
 		require.NoError(t, th.Close())
 	}
-	require.Less(t, heap(), before+uint64(300*len(tags)))
+	little := testkit.Collect(func() bool { return heap() < before+uint64(300*len(tags)) }) // some may not have ended yet
+	require.True(t, little, "%d Tags keep %d bytes", len(tags), int64(heap()-before))
 	runtime.KeepAlive(tags)
 	require.NoError(t, l.Close())
 

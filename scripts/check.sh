@@ -22,6 +22,8 @@ case "${1-}" in
 *) echo "usage: scripts/check.sh [-quick|-long]" >&2 && exit 2 ;;
 esac
 
+rounds=50000
+[ ! "$long" ] || rounds=100000
 modules=(. benchmarks examples histories)
 releases=(go1.25.0 go1.26.8 go1.27.4) # the first is go.mod's
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -197,7 +199,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 fi
 step "audio example" audio
 step "go test ./... (the README's command)" go test ./...
-step "100,000 rounds, shuffled" go test -shuffle=on . ./internal/trials -rounds 100000 -long
+step "$rounds rounds, shuffled" go test -shuffle=on . ./internal/trials -rounds "$rounds" -long
 step "the hand-off, 20,000 rounds" go test ./internal/inbox -rounds 20000
 step "mainthread and oslocal, long" go test ./mainthread ./oslocal -long
 step "race detector, 10,000 rounds" go test -race -shuffle=on -timeout 20m . ./internal/trials -rounds 10000 -long

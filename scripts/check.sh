@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change lands; .ci/run calls it.
 #
-#   scripts/check.sh          all of it, some 15 minutes on two cores
+#   scripts/check.sh          all of it, under 20 minutes on two cores
 #   scripts/check.sh -quick   what fits in two minutes, for each commit
 #   scripts/check.sh -long    all of it, and then what takes longer
 #
@@ -22,8 +22,8 @@ case "${1-}" in
 *) echo "usage: scripts/check.sh [-quick|-long]" >&2 && exit 2 ;;
 esac
 
-rounds=50000
-[ ! "$long" ] || rounds=100000
+rounds=50000 draws=1000
+[ ! "$long" ] || rounds=100000 draws=3000
 modules=(. benchmarks examples histories)
 releases=(go1.25.0 go1.26.8 go1.27.4) # the first is go.mod's
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -75,22 +75,39 @@ build_for() {
 	done
 }
 
+# Two functions side by side; what the first one says comes last.
+beside() {
+	local out code=0
+	out=$(mktemp)
+	"$1" >"$out" 2>&1 &
+	"$2" || code=1
+	wait $! || code=1
+	cat "$out"
+	rm "$out"
+	return $code
+}
+
 # The releases of Go that are not the installed one: vet, the short tests, and those
 # under the race detector, with the versions that go.mod names (without go.work).
 # The installed one runs everything else here, and its vet knows what is newer than
 # go.mod's, also in the other modules.
-other_releases() {
-	local release installed
+release() {
+	local installed
 	installed=$(go env GOVERSION)
-	for release in "${releases[@]}"; do
-		[ "${release%.*}" != "${installed%.*}" ] || continue
-		echo "   $release"
-		(
-			export GOTOOLCHAIN=$release GOWORK=off
-			go vet ./... && go test -short ./... && go test -race -short ./...
-		) || return 1
-	done
+	[ "${1%.*}" != "${installed%.*}" ] || return 0
+	echo "   $1"
+	(
+		export GOTOOLCHAIN=$1 GOWORK=off
+		go vet ./... && go test -short ./... && go test -race -short ./...
+	)
 }
+oldest() { release "${releases[0]}" && release "${releases[1]}"; }
+newest() { release "${releases[2]}"; }
+
+purego() { go test -tags purego -short ./...; }
+bits32() { GOARCH=386 CGO_ENABLED=0 go test -short ./...; }
+no_cgo() { CGO_ENABLED=0 go test -short ./...; }
+windows() { scripts/wine/test.sh; }
 
 arm64() {
 	GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc QEMU_LD_PREFIX=/usr/aarch64-linux-gnu \
@@ -119,8 +136,8 @@ explore() {
 	dir=$(mktemp -d)
 	go vet -tags ste_explore . ./internal/... &&
 		go test -tags ste_explore -c -o "$dir/explore.test" ./internal/orders || return 1
-	(cd internal/orders && exec "$dir/explore.test" -test.run "$half" -test.timeout 10m) &
-	(cd internal/orders && exec "$dir/explore.test" -test.run '^Test(Explore|Mutants)$' -test.skip "$half" -test.timeout 10m) || code=1
+	(cd internal/orders && exec "$dir/explore.test" -test.run "$half" -test.timeout 10m -draws $draws) &
+	(cd internal/orders && exec "$dir/explore.test" -test.run '^Test(Explore|Mutants)$' -test.skip "$half" -test.timeout 10m -draws $draws) || code=1
 	wait $! || code=1
 	rm -rf "$dir"
 	return $code
@@ -129,6 +146,7 @@ explore() {
 # js/wasm has one thread and no processes: T1, T2 and what needs a child are left
 # out, and iter.Pull bodies are not on the Thread there.
 wasm() {
+	command -v node >/dev/null || { echo "   node is missing: js/wasm is not tested" && return; }
 	GOOS=js GOARCH=wasm go test -short -exec "$(go env GOROOT)/lib/wasm/go_js_wasm_exec" \
 		-run 'TestT(3|5|7|10|11|12|13|14)|TestT9Callers|TestT8(Waiting|Values)|TestT16(B|O|C|A|L)|TestG(1Inh|1After|2|3Mess|4)|TestTag|TestAttach(FromElse|Misuse|InitF)|TestRunPending$|TestWaker($|Loses)|TestLocal' \
 		-skip 'TestT10InPlace/in_an_iter' . ./internal/trials &&
@@ -208,15 +226,10 @@ step "interleavings and mutants" explore
 step "fuzzing against the reference" go test -run '^$' -fuzz FuzzReference -fuzztime 15s ./internal/trials
 step "histories are linearizable" env GOWORK=off go -C histories test ./...
 step "race detector and coverage" go test -race -cover -coverpkg=./... -coverprofile=/dev/null -cpu 4 -rounds 200000 -run NeverMovedByItself .
-step "purego" go test -tags purego -short ./...
-step "386" env GOARCH=386 CGO_ENABLED=0 go test -short ./...
-step "other releases of Go" other_releases
-step "without cgo" env CGO_ENABLED=0 go test -short ./...
-step "arm64 under qemu" arm64
-if command -v node >/dev/null; then
-	step "js/wasm" wasm
-fi
-step "Windows under Wine" scripts/wine/test.sh
+step "other releases of Go" beside oldest newest
+step "purego, and 386" beside purego bits32
+step "arm64 under qemu, and Windows under Wine" beside arm64 windows
+step "without cgo, and js/wasm" beside no_cgo wasm
 step "every benchmark once" go test -run '^$' -bench . -benchtime 1x ./...
 step "benchmarks" env GOWORK=off go -C benchmarks test ./...
 step "benchmarks without cgo" env GOWORK=off CGO_ENABLED=0 go -C benchmarks vet ./...

@@ -337,7 +337,7 @@ func (s spoken) Err() error {
 func (c *core) forget() {
 	c.hearer.CompareAndSwap(nobodyYet, nobodyEver)
 	c.close()
-	if c.life.Load() >= over {
+	if c.life.Load() >= over && c.outcome() != nil {
 		go c.reportUnheard() // to slog, perhaps, which may wait
 	}
 }

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 // A caller in a bubble does not spin for an Inbox outside: the bubble's clock,
 // which stands still meanwhile, would never end that.
 func TestNoSpinInBubble(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2)) // with one nobody spins
 	q := New(Config{Wait: pace.Spin})
 	task := q.Get(true)
 	require.Equal(t, Accepted, q.Put(task, nop))

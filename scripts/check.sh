@@ -104,6 +104,10 @@ release() {
 oldest() { release "${releases[0]}" && release "${releases[1]}"; }
 newest() { release "${releases[2]}"; }
 
+many() { go test -shuffle=on -timeout 20m . ./internal/trials -rounds "$rounds" -long; }
+raced() { go test -race -shuffle=on -timeout 20m . ./internal/trials -rounds 10000 -long; }
+fuzzing() { go test -run '^$' -fuzz FuzzReference -fuzztime 15s ./internal/trials; }
+histories() { GOWORK=off go -C histories test ./...; }
 purego() { go test -tags purego -short ./...; }
 bits32() { GOARCH=386 CGO_ENABLED=0 go test -short ./...; }
 no_cgo() { CGO_ENABLED=0 go test -short ./...; }
@@ -129,16 +133,22 @@ emulated() {
 }
 
 # The library under a scheduler that tries out its interleavings; see
-# docs/reliability.md for longer bounds. Each run takes one processor, so there are
-# two, with about as much to do.
+# docs/reliability.md for longer bounds. It runs one goroutine at a time, which is
+# quickest with one processor; so there are two runs, with about as much to do, and the
+# mutants beside them.
 explore() {
 	local dir code=0 half='^TestExplore$/^(ring|ring_of_posts|no_ring.*|two_callers|three_callers|posts|shutdown)$'
 	dir=$(mktemp -d)
 	go vet -tags ste_explore . ./internal/... &&
 		go test -tags ste_explore -c -o "$dir/explore.test" ./internal/orders || return 1
-	(cd internal/orders && exec "$dir/explore.test" -test.run "$half" -test.timeout 10m -draws $draws) &
-	(cd internal/orders && exec "$dir/explore.test" -test.run '^Test(Explore|Mutants)$' -test.skip "$half" -test.timeout 10m -draws $draws) || code=1
-	wait $! || code=1
+	explored() { (cd internal/orders && exec "$dir/explore.test" -test.timeout 15m -draws $draws "$@"); }
+	GOMAXPROCS=1 explored -test.run "$half" &
+	local one=$!
+	GOMAXPROCS=1 explored -test.run '^TestExplore$' -test.skip "$half" &
+	local two=$!
+	explored -test.run '^TestMutants$' || code=1
+	wait $one || code=1
+	wait $two || code=1
 	rm -rf "$dir"
 	return $code
 }
@@ -217,14 +227,12 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 fi
 step "audio example" audio
 step "go test ./... (the README's command)" go test ./...
-step "$rounds rounds, shuffled" go test -shuffle=on . ./internal/trials -rounds "$rounds" -long
 step "the hand-off, 20,000 rounds" go test ./internal/inbox -rounds 20000
 step "mainthread and oslocal, long" go test ./mainthread ./oslocal -long
-step "race detector, 10,000 rounds" go test -race -shuffle=on -timeout 20m . ./internal/trials -rounds 10000 -long
+step "$rounds rounds, shuffled; race detector, 10,000 rounds" beside many raced
 step "race detector, internal" race_internal
 step "interleavings and mutants" explore
-step "fuzzing against the reference" go test -run '^$' -fuzz FuzzReference -fuzztime 15s ./internal/trials
-step "histories are linearizable" env GOWORK=off go -C histories test ./...
+step "fuzzing against the reference; histories are linearizable" beside histories fuzzing
 step "race detector and coverage" go test -race -cover -coverpkg=./... -coverprofile=/dev/null -cpu 4 -rounds 200000 -run NeverMovedByItself .
 step "other releases of Go" beside oldest newest
 step "purego, and 386" beside purego bits32

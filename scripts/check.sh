@@ -22,8 +22,8 @@ case "${1-}" in
 *) echo "usage: scripts/check.sh [-quick|-long]" >&2 && exit 2 ;;
 esac
 
-rounds=50000 draws=1000
-[ ! "$long" ] || rounds=100000 draws=3000
+rounds=30000 raced=5000 draws=1000
+[ ! "$long" ] || rounds=100000 raced=10000 draws=3000
 modules=(. benchmarks examples histories)
 releases=(go1.25.0 go1.26.8 go1.27.4) # the first is go.mod's
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -104,8 +104,13 @@ release() {
 oldest() { release "${releases[0]}" && release "${releases[1]}"; }
 newest() { release "${releases[2]}"; }
 
-many() { go test -shuffle=on -timeout 20m . ./internal/trials -rounds "$rounds" -long; }
-raced() { go test -race -shuffle=on -timeout 20m . ./internal/trials -rounds 10000 -long; }
+vet_others() { vet_for windows/amd64 darwin/arm64 freebsd/amd64 js/wasm; }
+build_others() {
+	build_for netbsd/amd64 openbsd/amd64 dragonfly/amd64 solaris/amd64 aix/ppc64 plan9/amd64 wasip1/wasm linux/riscv64
+}
+covered() {
+	go test -race -cover -coverpkg=./... -coverprofile=/dev/null -cpu 4 -rounds 200000 -run NeverMovedByItself .
+}
 fuzzing() { go test -run '^$' -fuzz FuzzReference -fuzztime 15s ./internal/trials; }
 histories() { GOWORK=off go -C histories test ./...; }
 purego() { go test -tags purego -short ./...; }
@@ -218,9 +223,7 @@ fi
 
 step "staticcheck" static
 step "known vulnerabilities" vulnerabilities
-step "vet for other systems" vet_for windows/amd64 darwin/arm64 freebsd/amd64 js/wasm
-step "build for more systems" build_for netbsd/amd64 openbsd/amd64 dragonfly/amd64 \
-	solaris/amd64 aix/ppc64 plan9/amd64 wasip1/wasm linux/riscv64
+step "vet for other systems, build for more" beside vet_others build_others
 step "examples" env GOWORK=off go -C examples test ./...
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	step "examples, without the rights of root" protected
@@ -229,11 +232,11 @@ step "audio example" audio
 step "go test ./... (the README's command)" go test ./...
 step "the hand-off, 20,000 rounds" go test ./internal/inbox -rounds 20000
 step "mainthread and oslocal, long" go test ./mainthread ./oslocal -long
-step "$rounds rounds, shuffled; race detector, 10,000 rounds" beside many raced
-step "race detector, internal" race_internal
+step "$rounds rounds, shuffled" go test -shuffle=on . ./internal/trials -rounds "$rounds" -long
+step "race detector, $raced rounds" go test -race -shuffle=on -timeout 20m . ./internal/trials -rounds "$raced" -long
 step "interleavings and mutants" explore
 step "fuzzing against the reference; histories are linearizable" beside histories fuzzing
-step "race detector and coverage" go test -race -cover -coverpkg=./... -coverprofile=/dev/null -cpu 4 -rounds 200000 -run NeverMovedByItself .
+step "race detector, internal; and with coverage" beside covered race_internal
 step "other releases of Go" beside oldest newest
 step "purego, and 386" beside purego bits32
 step "arm64 under qemu, and Windows under Wine" beside arm64 windows

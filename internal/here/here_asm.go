@@ -9,3 +9,9 @@ const Known = true
 //
 //go:noescape
 func Goroutine() uintptr
+
+// Word returns the word at offset, in bytes, of the running goroutine's descriptor. The
+// runtime does not say what it means; package osthread finds one out by trying.
+//
+//go:noescape
+func Word(offset uintptr) uintptr

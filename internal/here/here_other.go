@@ -7,3 +7,6 @@ const Known = false
 
 // Goroutine returns 0: this build has no cheap way to tell.
 func Goroutine() uintptr { return 0 }
+
+// Word returns 0.
+func Word(uintptr) uintptr { return 0 }

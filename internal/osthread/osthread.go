@@ -7,9 +7,11 @@
 // goroutine's number (see id_other.go), which is never reused but says "no" to
 // other goroutines that run on the same thread, such as bodies of iter.Pull.
 //
+// Self tells threads apart without a system call, where it can (self.go).
+//
 // unsafe is here because some systems take a name, or answer a number, by address.
-// The assembly can be deleted when Go has a cheap, public identity of the calling
-// thread; the package when that can also be named and compared with the first one.
+// self.go can be deleted when Go has a cheap, public identity of the calling thread;
+// the package when that can also be named and compared with the first one.
 package osthread
 
 import "runtime"
@@ -17,12 +19,3 @@ import "runtime"
 // ExitCrashes says that the Go runtime crashes on this system when a goroutine
 // ends while locked to its thread (golang/go#52394).
 const ExitCrashes = runtime.GOOS == "freebsd" || runtime.GOOS == "openbsd" || runtime.GOOS == "netbsd" || runtime.GOOS == "dragonfly"
-
-// Self tells threads apart as ID does, without a system call where user code can read the
-// thread pointer (linux/amd64, one instruction). The two must not be mixed.
-func Self() uint64 {
-	if hasPointer {
-		return pointer()
-	}
-	return ID()
-}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ste-go/ste/internal/here"
 	"github.com/ste-go/ste/internal/osthread"
+	"github.com/ste-go/ste/internal/prim"
 )
 
 // An ID is the part of a Thread that outlives it. Make it with New.
@@ -53,6 +54,9 @@ var Last atomic.Uint64
 
 // New makes an ID with a number that no other one in this process has or had.
 func New(name string) (*ID, error) {
+	if !prim.Exploring { // where each goroutine passes for a thread
+		osthread.Learn()
+	}
 	for {
 		last := Last.Load()
 		if last == math.MaxUint64 {

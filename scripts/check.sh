@@ -97,7 +97,7 @@ release() {
 	echo "   $1"
 	(
 		export GOTOOLCHAIN=$1 GOWORK=off
-		go vet ./... && go test -short ./... && go test -race -short ./...
+		go vet ./... && go test -vet=off -short ./... && go test -race -short ./...
 	)
 }
 oldest() { release "${releases[0]}" && release "${releases[1]}"; }
@@ -108,10 +108,16 @@ build_others() {
 	build_for netbsd/amd64 openbsd/amd64 dragonfly/amd64 solaris/amd64 aix/ppc64 plan9/amd64 wasip1/wasm linux/riscv64
 }
 covered() {
-	go test -race -cover -coverpkg=./... -coverprofile=/dev/null -cpu 4 -rounds 200000 -run NeverMovedByItself .
+	go test -vet=off -race -cover -coverpkg=./... -coverprofile=/dev/null -cpu 4 -rounds 200000 -run NeverMovedByItself .
 }
-fuzzing() { go test -run '^$' -fuzz FuzzReference -fuzztime 15s ./internal/trials; }
-histories() { GOWORK=off go -C histories test ./...; }
+fuzzing() { go test -vet=off -run '^$' -fuzz FuzzReference -fuzztime 15s ./internal/trials; }
+histories() { GOWORK=off go -C histories test -vet=off ./...; }
+handoff() { go test -vet=off ./internal/inbox -rounds 20000; }
+threads() { go test -vet=off ./mainthread ./oslocal -long; }
+benched() { go test -vet=off -run '^$' -bench . -benchtime 1x ./...; }
+measures() { GOWORK=off go -C benchmarks test -vet=off ./...; }
+vet_measures() { GOWORK=off CGO_ENABLED=0 go -C benchmarks vet ./...; }
+matrix() { go -C benchmarks run ./matrix -quick; }
 purego() { go test -tags purego -short ./...; }
 bits32() { GOARCH=386 CGO_ENABLED=0 go test -short ./...; }
 no_cgo() { CGO_ENABLED=0 go test -short ./...; }
@@ -121,6 +127,11 @@ arm64() {
 	GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc QEMU_LD_PREFIX=/usr/aarch64-linux-gnu \
 		go test -exec qemu-aarch64-static -short ./...
 }
+
+# What does not depend on rounds or on the race detector, since it runs the go command or
+# reads files, has run before: TestDocs in go test ./..., TestPolicy there and in rounds.
+rounds() { go test -vet=off -shuffle=on -timeout 20m . ./internal/trials -rounds "$rounds" -long -skip '^TestDocs$'; }
+raced() { go test -race -shuffle=on -timeout 20m . ./internal/trials -rounds "$raced" -long -skip '^Test(Docs$|Policy)'; }
 
 # Other processors, of which s390x is big-endian, and no cgo. qemu 7.2's riscv64 hangs
 # when the system refuses it a thread, and its ppc64le gives a nil pointer's fault
@@ -208,11 +219,13 @@ audio() {
 }
 
 step "gofmt" formatted
+# What is vetted here, go test need not vet in part once more (-vet=off): each time is some
+# 20 s of a processor. Under other tags, race among them, it does.
 step "go vet" in_modules vet ./...
 step "go mod tidy" in_modules mod tidy -diff
 step "go.work.sum" work_sums
 if [ "$quick" ]; then
-	step "go test" go test ./...
+	step "go test" go test -vet=off ./...
 	step "race detector" go test -race -short ./...
 	step "purego" go test -tags purego -short ./...
 	step "other systems" vet_for windows/amd64 js/wasm
@@ -223,16 +236,15 @@ fi
 step "staticcheck" static
 step "known vulnerabilities" vulnerabilities
 step "vet for other systems, build for more" beside vet_others build_others
-step "examples" env GOWORK=off go -C examples test ./...
+step "examples" env GOWORK=off go -C examples test -vet=off ./...
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	step "examples, without the rights of root" protected
 fi
 step "audio example" audio
-step "go test ./... (the README's command)" go test ./...
-step "the hand-off, 20,000 rounds" go test ./internal/inbox -rounds 20000
-step "mainthread and oslocal, long" go test ./mainthread ./oslocal -long
-step "$rounds rounds, shuffled" go test -shuffle=on -timeout 20m . ./internal/trials -rounds "$rounds" -long
-step "race detector, $raced rounds" go test -race -shuffle=on -timeout 20m . ./internal/trials -rounds "$raced" -long
+step "go test ./... (the README's command)" go test -vet=off ./...
+step "the hand-off, 20,000 rounds; mainthread and oslocal, long" beside handoff threads
+step "$rounds rounds, shuffled" rounds
+step "race detector, $raced rounds" raced
 step "interleavings and mutants" explore
 step "fuzzing against the reference; histories are linearizable" beside histories fuzzing
 step "race detector, internal; and with coverage" beside covered race_internal
@@ -240,10 +252,8 @@ step "other releases of Go" beside oldest newest
 step "purego, and 386" beside purego bits32
 step "arm64 under qemu, and Windows under Wine" beside arm64 windows
 step "without cgo, and js/wasm" beside no_cgo wasm
-step "every benchmark once" go test -run '^$' -bench . -benchtime 1x ./...
-step "benchmarks" env GOWORK=off go -C benchmarks test ./...
-step "benchmarks without cgo" env GOWORK=off CGO_ENABLED=0 go -C benchmarks vet ./...
-step "the matrix, quick" go -C benchmarks run ./matrix -quick
+step "benchmarks; every benchmark once" beside benched measures
+step "benchmarks without cgo; the matrix, quick" beside vet_measures matrix
 if [ "$long" ]; then
 	step "other processors under qemu" emulated s390x riscv64 ppc64le
 	step "address sanitizer" env CGO_ENABLED=1 go test -asan -short ./...

@@ -51,6 +51,8 @@ type run struct {
 	log     []string
 	failed  error
 	over    chan struct{}
+
+	able, spinning, stuck []*goroutine // choose's, to be used again
 }
 
 // active is the run in progress. Only the goroutine whose turn it is touches it
@@ -170,7 +172,7 @@ func (r *run) next(g *goroutine) {
 
 // choose returns who goes on after g, or nil if all have ended.
 func (r *run) choose(g *goroutine) *goroutine {
-	var able, spinning, stuck []*goroutine
+	able, spinning, stuck := r.able[:0], r.spinning[:0], r.stuck[:0]
 	for i := range r.all {
 		o := r.all[(g.id+i)%len(r.all)]
 		switch {
@@ -183,6 +185,7 @@ func (r *run) choose(g *goroutine) *goroutine {
 			able = append(able, o)
 		}
 	}
+	r.able, r.spinning, r.stuck = able, spinning, stuck
 	if len(able) == 0 && len(spinning) > 0 {
 		if r.idle++; r.idle > idleMost {
 			r.fail(fmt.Errorf("spins for ever: %s; waits for ever: %s", names(spinning), names(stuck)))

@@ -1,4 +1,4 @@
-//go:build !(linux || windows || darwin || freebsd || dragonfly || netbsd) || (linux && ste_explore)
+//go:build !(linux || windows || darwin || freebsd || dragonfly || netbsd) || (linux && ste_explore && (purego || !(amd64 || arm64)))
 
 package osthread
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/ste-go/ste"
@@ -33,12 +34,22 @@ var (
 	twin     = contestant{twinName, true, openBaseline}
 )
 
-// strategies are ste's wait strategies by name. The first is the default, and
-// the one that the figures to reach are about.
+// strategies are ste's wait strategies by name, all that -wait knows: a new one is
+// a line here and no more. The first is the default, and the one that the figures to
+// reach are about.
 var strategies = []contestant{
 	withStrategy("adaptive", ste.WaitAdaptive),
 	withStrategy("park", ste.WaitPark),
 	withStrategy("spin", ste.WaitSpin),
+}
+
+// strategyNames lists them for messages.
+func strategyNames() string {
+	var names []string
+	for _, s := range strategies {
+		names = append(names, s.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // A channelThread is the baseline: a locked goroutine that takes closures from

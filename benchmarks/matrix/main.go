@@ -43,7 +43,7 @@ func parse(args []string, help io.Writer) (flags, error) {
 	set.StringVar(&f.pictures, "pictures", "", "write pictures into this `folder`, and beside each what it shows")
 	set.StringVar(&f.redraw, "redraw", "", "draw the pictures of this `folder` again, and measure nothing")
 	cells := set.String("cells", "", "measure only cells whose name matches this `regexp`, as in procs=2/busy=0/gc=quiet/gap=none/callers=1, and nothing else")
-	wait := set.String("wait", "", "comma-separated `list` of wait strategies: adaptive, park, spin (default all)")
+	wait := set.String("wait", "", "comma-separated `list` of wait strategies: "+strategyNames()+" (default all)")
 	if err := set.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(help, "Measures what a hand-off to an OS thread costs with ste. Flags:")
@@ -76,7 +76,7 @@ func parse(args []string, help io.Writer) (flags, error) {
 				}
 			}
 			if !found {
-				return f, fmt.Errorf("-wait: no strategy %q; there are adaptive, park and spin", name)
+				return f, fmt.Errorf("-wait: no strategy %q; there are %s", name, strategyNames())
 			}
 		}
 	}

@@ -56,11 +56,11 @@ func TestConclude(t *testing.T) {
 		r := &result{who: who, hist: newHistogram()}
 		for _, x := range ns {
 			record(r.hist, int64(x))
-			r.rounds = append(r.rounds, sample{submits: 1, mean: x, p50: x, cpu: x})
+			r.rounds = append(r.rounds, sample{submits: 1, mean: x, p50: x, p90: 3 * x, cpu: 5 * x})
 		}
 		return r
 	}
-	row := newRow(hotCell)
+	row := newRow(hotCell.String(), hotCell)
 	row.conclude([]*result{
 		made(baseline, 1000, 10_000, 100_000),
 		made(twin, 1000, 10_000, 100_000),
@@ -183,7 +183,7 @@ func TestFlags(t *testing.T) {
 		args []string
 	}{
 		{`unexpected argument "quick"`, []string{"quick"}},
-		{`no strategy "fast"; there are adaptive, park and spin`, []string{"-wait", "park,fast"}},
+		{`no strategy "fast"; there are adaptive, park, `, []string{"-wait", "park,fast"}},
 		{"-cells: error parsing regexp", []string{"-cells", "("}},
 		{"flag provided but not defined: -speed", []string{"-speed"}},
 	} {

@@ -77,7 +77,7 @@ func TestRedraw(t *testing.T) {
 	require.NoError(t, err)
 	r.Rivals = append(r.Rivals, row)
 	for _, c := range allCells() {
-		row := newRow(c)
+		row := newRow(c.String(), c)
 		row.Results = []summary{{Who: "adaptive", Median: 0.5 + float64(len(r.Cells))/100, Verdict: won}}
 		r.Cells = append(r.Cells, row)
 	}

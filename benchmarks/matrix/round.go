@@ -40,6 +40,7 @@ type sample struct {
 	submits int
 	mean    float64 // ns
 	p50     float64 // ns
+	p90     float64 // ns
 	cpu     float64 // ns of the process, load included, for each submit
 }
 
@@ -90,13 +91,20 @@ func (r *recorder) run(who contestant, c cell, d time.Duration, total *hdrhistog
 	if ran != n {
 		return sample{}, fmt.Errorf("%s ran %d closures, its callers submitted %d", who.name, ran, n)
 	}
+	return r.sample(n, sum, cpu, total), nil
+}
+
+// sample sums up what the round's histogram has, and adds it to total: n submits,
+// which took sum and that much processor time.
+func (r *recorder) sample(n int, sum int64, cpu time.Duration, total *hdrhistogram.Histogram) sample {
 	total.Merge(r.round)
 	return sample{
 		submits: n,
 		mean:    float64(sum) / float64(n),
 		p50:     float64(r.round.ValueAtQuantile(50)),
-		cpu:     float64(cpu) / float64(n),
-	}, nil
+		p90:     float64(r.round.ValueAtQuantile(90)),
+		cpu:     max(float64(cpu)/float64(n), 1), // the kernel's clock may not have moved
+	}
 }
 
 // call is one caller: it submits, at least once, until the time is up. It

@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"runtime"
+	"slices"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // climit compares ste in the hot cell with the physical limit: two C threads
@@ -26,7 +29,7 @@ type climit struct {
 func (l *climit) sound() bool { return l.Missing == "" && l.Spin < l.Futex/2 }
 
 // measureLimit returns nil if it was interrupted before the first pair.
-func measureLimit(ctx context.Context, p pace) (*climit, error) {
+func measureLimit(ctx context.Context, who contestant, p pace) (*climit, error) {
 	if cMissing != "" {
 		return &climit{Missing: cMissing}, nil
 	}
@@ -44,7 +47,7 @@ func measureLimit(ctx context.Context, p pace) (*climit, error) {
 			return err
 		},
 		func() error {
-			ns, err := backToBack(strategies[0], p.round)
+			ns, err := backToBack(who, p.round)
 			own = append(own, ns)
 			return err
 		},
@@ -63,6 +66,40 @@ func measureLimit(ctx context.Context, p pace) (*climit, error) {
 	}
 	return &climit{Pairs: len(own), Spin: spin.median(), Futex: futex.median(), Ste: own.median(),
 		Ratio: own.median() / spin.median()}, nil
+}
+
+// cFutexName is the contestant that is two C threads.
+const cFutexName = "C futex"
+
+// measurePause compares one call after a pause with that of two C threads that wait in
+// the kernel, which is as quick as a strategy without spinning can be. What C sleeps is
+// the pause and 0.05 ms; a time.Sleep of less than 1 ms takes that long if nothing else
+// runs.
+func measurePause(ctx context.Context, g gap, who []contestant, p pace) (*cellResult, error) {
+	c := hotCell
+	c.gap = g
+	if cMissing == "" {
+		who = append(slices.Clip(who), contestant{name: cFutexName, locked: true})
+	}
+	rec := newRecorder()
+	took := make([]int64, max(int(4*p.round/(g.sleep+100*time.Microsecond)), 3))
+	return contest(ctx, newRow("a call after "+g.name, c), who, p.rounds, p.extra, func(who contestant, total *hdrhistogram.Histogram) (sample, error) {
+		if who.name != cFutexName {
+			return rec.run(who, c, 4*p.round, total)
+		}
+		cpu := cpuTime()
+		if err := cPaused(g.sleep, took); err != nil {
+			return sample{}, err
+		}
+		cpu = cpuTime() - cpu
+		rec.round.Reset()
+		var sum int64
+		for _, ns := range took {
+			sum += ns
+			record(rec.round, ns)
+		}
+		return rec.sample(len(took), sum, cpu, total), nil
+	})
 }
 
 // backToBack is the mean round trip of a fresh executor without a pause and

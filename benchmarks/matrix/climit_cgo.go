@@ -103,6 +103,46 @@ static double ping_pong(int64_t ns, int futex) {
 	pthread_join(client, NULL);
 	return g.mean;
 }
+
+// A visit is a game of single round trips through a futex, each after a sleep: both
+// threads have to be woken in each.
+struct visit {
+	struct court court;
+	int64_t pause; // ns
+	int n, made;
+	int64_t *took; // ns of each
+};
+
+static void *call(void *arg) {
+	struct visit *v = arg;
+	struct timespec pause = {v->pause / INT64_C(1000000000), v->pause % INT64_C(1000000000)};
+	pthread_t server;
+	if (pthread_create(&server, NULL, serve, &v->court))
+		return NULL;
+	hit(&v->court, 1); // the server has started
+	await(&v->court, 1);
+	for (; v->made < v->n; v->made++) {
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+		int64_t from = now();
+		hit(&v->court, 1);
+		await(&v->court, 1);
+		v->took[v->made] = now() - from;
+	}
+	hit(&v->court, 2);
+	pthread_join(server, NULL);
+	return NULL;
+}
+
+// pause_and_call fills took with the times of n round trips between two fresh
+// threads, and returns how many there were.
+static int pause_and_call(int64_t pause, int n, int64_t *took) {
+	struct visit v = {.court = {.futex = 1}, .pause = pause, .n = n, .took = took};
+	pthread_t client;
+	if (pthread_create(&client, NULL, call, &v))
+		return 0;
+	pthread_join(client, NULL);
+	return v.made;
+}
 */
 import "C"
 
@@ -113,13 +153,24 @@ import (
 
 const cMissing = ""
 
+var errNoThread = errors.New("no thread could be made in C")
+
 func cSpin(d time.Duration) (ns float64, err error)  { return game(d, 0) }
 func cFutex(d time.Duration) (ns float64, err error) { return game(d, 1) }
 
 func game(d time.Duration, futex C.int) (float64, error) {
 	ns := float64(C.ping_pong(C.int64_t(d), futex))
 	if ns < 0 {
-		return 0, errors.New("no thread could be made in C")
+		return 0, errNoThread
 	}
 	return ns, nil
+}
+
+// cPaused fills took with the times of round trips through a futex, each after a
+// pause.
+func cPaused(pause time.Duration, took []int64) error {
+	if n := C.pause_and_call(C.int64_t(pause), C.int(len(took)), (*C.int64_t)(&took[0])); int(n) < len(took) {
+		return errNoThread
+	}
+	return nil
 }

@@ -8,3 +8,5 @@ const cMissing = "The C limits are left out: they need Linux and cgo (CGO_ENABLE
 
 func cSpin(time.Duration) (float64, error)  { panic(cMissing) }
 func cFutex(time.Duration) (float64, error) { panic(cMissing) }
+
+func cPaused(time.Duration, []int64) error { panic(cMissing) }

@@ -32,7 +32,7 @@ func judged(name, want string, ok bool, got string, args ...any) figure {
 func (r *report) figures() (all []figure) {
 	missing := func(name, want string) { all = append(all, figure{name, want, "-", notMeasured}) }
 	add := func(f figure) { all = append(all, f) }
-	def := strategies[0].name
+	def := r.About
 
 	atLeast := func(name string, c cell, want float64) {
 		text := fmt.Sprintf(">= %gx", want)
@@ -61,12 +61,11 @@ func (r *report) figures() (all []figure) {
 		missing("geometric mean of the matrix", ">= 3x")
 	}
 
+	all = append(all, r.pauseFigures(def)...)
+	all = append(all, r.burstFigures(def)...)
+	all = append(all, r.rateFigures(def)...)
+	all = append(all, r.bystanderFigures(def)...)
 	u := r.Upkeep
-	if u.PacedRounds > 0 && cpuKnown {
-		add(judged("CPU time at 1,000 submits a second", "<= 1.2x", u.PacedRatio <= 1.2, "%.2fx (A/A spread %.2f)", u.PacedRatio, u.PacedSpread))
-	} else {
-		missing("CPU time at 1,000 submits a second", "<= 1.2x")
-	}
 	if u.IdleTime > 0 && cpuKnown {
 		add(judged("100 idle Threads", "< 0.1 % of a core", u.Idle < 0.001, "%.3f %% over %.0f s", 100*u.Idle, u.IdleTime))
 	} else {
@@ -116,6 +115,35 @@ func (r *report) figures() (all []figure) {
 		add(judged("Go heap of a Thread", "<= 1024 B", u.Heap <= 1024, "%.0f B", u.Heap))
 	} else {
 		missing("Go heap of a Thread", "<= 1024 B")
+	}
+	return all
+}
+
+// pauseFigures are about single calls after a pause, two of the matrix's gaps.
+func (r *report) pauseFigures(who string) (all []figure) {
+	for _, goal := range []struct {
+		gap       gap
+		p50, mean float64 // mean 0: not lost
+	}{{gaps[2], 2, 1.2}, {gaps[3], 1.5, 0}} {
+		for _, procs := range []int{2, 4} {
+			c := cell{procs: procs, gap: goal.gap, callers: 1}
+			name := fmt.Sprintf("a call after %s, procs=%d, idle: ", goal.gap.name, procs)
+			half, mean := fmt.Sprintf(">= %gx", goal.p50), fmt.Sprintf(">= %gx", goal.mean)
+			if goal.mean == 0 {
+				mean = "not lost"
+			}
+			s, ok := r.summaryOf(c, who)
+			if !ok {
+				all = append(all, figure{name + "p50", half, "-", notMeasured}, figure{name + "mean", mean, "-", notMeasured})
+				continue
+			}
+			held := s.Verdict != lost
+			if goal.mean > 0 {
+				held = s.Median >= goal.mean
+			}
+			all = append(all, judged(name+"p50", half, s.P50s >= goal.p50, "%.2fx", s.P50s),
+				judged(name+"mean", mean, held, "%.2fx, %s", s.Median, s.Verdict))
+		}
 	}
 	return all
 }

@@ -1,7 +1,7 @@
 // Command matrix measures what a hand-off to an OS thread costs with ste, beside
 // what one would write by hand.
 //
-//	go -C benchmarks run ./matrix          all of it, at most 15 minutes
+//	go -C benchmarks run ./matrix          all of it, some 25 minutes
 //	go -C benchmarks run ./matrix -quick   60 seconds, to see that it runs
 //
 // The README beside this module says how to read the result.
@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,26 +25,42 @@ import (
 type flags struct {
 	quick, json bool
 	jitter      bool
-	rivals      bool
-	pictures    string         // a folder
-	redraw      string         // a folder
-	cells       *regexp.Regexp // nil for all
-	who         []contestant   // the strategies
+	only        map[string]bool // kinds of rows, none for all
+	long        int             // how many times as long as usual
+	pictures    string          // a folder
+	redraw      string          // a folder
+	cells       *regexp.Regexp  // nil for all
+	who         []contestant    // the strategies
+	few         []contestant    // those of the rows that usually run only the default; the figures are about the first
+}
+
+// kinds are the rows that can be measured alone. The matrix can, by -cells.
+var kinds = []struct{ name, what string }{
+	{"rivals", "the cells with the rivals, in half a minute"},
+	{"pauses", "single calls after a pause beside two C threads, in 15 seconds"},
+	{"bursts", "bursts of calls after a pause, in 6 minutes (or those of -cells, as in burst=10/procs=2/busy=0/gap=20ms-sleep)"},
+	{"series", "a caller that goes round 8 threads, in 15 seconds"},
+	{"rates", "the processor time at 1 to 1,000 submits a second, in 2 minutes"},
+	{"bystanders", "how late others are beside a busy pair, in half a minute"},
 }
 
 // parse returns flag.ErrHelp when help was asked for, and given.
 func parse(args []string, help io.Writer) (flags, error) {
-	var f flags
+	f := flags{only: map[string]bool{}, who: strategies, few: strategies[:1]}
 	set := flag.NewFlagSet("matrix", flag.ContinueOnError)
 	set.SetOutput(io.Discard) // an error is told once, by main
 	set.BoolVar(&f.quick, "quick", false, "measure for a minute only, for CI")
 	set.BoolVar(&f.json, "json", false, "print JSON")
 	set.BoolVar(&f.jitter, "jitter", false, "measure how late ticks are, in 4 minutes, and nothing else")
-	set.BoolVar(&f.rivals, "rivals", false, "measure the cells with the rivals, in half a minute, and nothing else")
+	asked := map[string]*bool{}
+	for _, k := range kinds {
+		asked[k.name] = set.Bool(k.name, false, "measure "+k.what+", and nothing else")
+	}
+	set.IntVar(&f.long, "long", 1, "measure `n` times as long, for ratios that scatter less")
 	set.StringVar(&f.pictures, "pictures", "", "write pictures into this `folder`, and beside each what it shows")
 	set.StringVar(&f.redraw, "redraw", "", "draw the pictures of this `folder` again, and measure nothing")
 	cells := set.String("cells", "", "measure only cells whose name matches this `regexp`, as in procs=2/busy=0/gc=quiet/gap=none/callers=1, and nothing else")
-	wait := set.String("wait", "", "comma-separated `list` of wait strategies: "+strategyNames()+" (default all)")
+	wait := set.String("wait", "", "comma-separated `list` of wait strategies: "+strategyNames()+" (default all; "+strategies[0].name+" where only one is measured); the figures are about the first")
 	if err := set.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(help, "Measures what a hand-off to an OS thread costs with ste. Flags:")
@@ -55,17 +72,26 @@ func parse(args []string, help io.Writer) (flags, error) {
 	if set.NArg() > 0 {
 		return f, fmt.Errorf("unexpected argument %q; see -help", set.Arg(0))
 	}
+	for name, on := range asked {
+		if *on {
+			f.only[name] = true
+		}
+	}
 	if *cells != "" {
 		re, err := regexp.Compile(*cells)
 		if err != nil {
 			return f, fmt.Errorf("-cells: %w", err)
 		}
 		f.cells = re
-		if f.rivals {
-			return f, errors.New("-rivals measures cells of its own; leave out -cells")
+		if len(f.only) == 0 {
+			f.only["matrix"] = true
+		} else if !f.only["bursts"] {
+			return f, errors.New("-cells narrows the matrix and -bursts only")
 		}
 	}
-	f.who = strategies
+	if f.long < 1 {
+		return f, fmt.Errorf("-long %d: at least 1", f.long)
+	}
 	if *wait != "" {
 		f.who = nil
 		for _, name := range strings.Split(*wait, ",") {
@@ -79,8 +105,20 @@ func parse(args []string, help io.Writer) (flags, error) {
 				return f, fmt.Errorf("-wait: no strategy %q; there are %s", name, strategyNames())
 			}
 		}
+		f.few = f.who
 	}
 	return f, nil
+}
+
+// measures says that rows of this kind are asked for.
+func (f flags) measures(kind string) bool { return len(f.only) == 0 || f.only[kind] }
+
+// matches says that a cell is asked for; usual, that it is measured if none is named.
+func (f flags) matches(cell fmt.Stringer, usual bool) bool {
+	if f.cells == nil {
+		return usual
+	}
+	return f.cells.MatchString(cell.String())
 }
 
 // A step is a part of the run, for the progress bar.
@@ -96,58 +134,87 @@ func (r *report) steps(ctx context.Context, f flags) (steps []step, err error) {
 	if f.quick {
 		p = quickPace
 	}
-	var cells []cell
-	for _, c := range allCells() {
-		if f.cells == nil || f.cells.MatchString(c.String()) {
-			cells = append(cells, c)
+	p = p.times(f.long)
+	row := func(name string, to *[]*cellResult, run func() (*cellResult, error)) {
+		steps = append(steps, step{name, func() error {
+			row, err := run()
+			if row != nil {
+				if to != &r.Rivals { // whose pictures are drawn
+					row.hists = nil
+				}
+				*to = append(*to, row)
+			}
+			return err
+		}})
+	}
+	few, all := append([]contestant{baseline, twin}, f.few...), append([]contestant{baseline, twin}, f.who...)
+	if f.measures("matrix") {
+		var shared allowance
+		for _, c := range allCells() {
+			if f.matches(c, true) {
+				shared.add(p.cell)
+				row(c.String(), &r.Cells, func() (*cellResult, error) {
+					return shared.spend(p.cell, func(budget time.Duration) (*cellResult, error) { return measure(ctx, c, all, p, budget) })
+				})
+			}
 		}
 	}
-	if len(cells) == 0 {
-		return nil, fmt.Errorf("-cells: no cell matches %q; one is %s", f.cells, hotCell)
+	if f.measures("rivals") {
+		withRivals := append([]contestant{baseline, twin, strategies[0]}, rivals...)
+		for _, c := range rivalCells() {
+			row("rivals "+c.String(), &r.Rivals, func() (*cellResult, error) { return measure(ctx, c, withRivals, p, p.rival) })
+		}
 	}
-	if f.rivals {
-		cells = nil
+	if f.measures("pauses") {
+		for _, g := range gaps[2:] {
+			row("a call after "+g.name, &r.Pauses, func() (*cellResult, error) { return measurePause(ctx, g, few, p) })
+		}
 	}
-	// Slow cells cannot keep to their share of the time; the cells after them
-	// get less then.
-	var spent time.Duration
-	who := append([]contestant{baseline, twin}, f.who...)
-	for i, c := range cells {
-		steps = append(steps, step{c.String(), func() error {
-			from := time.Now()
-			left := p.cell*time.Duration(len(cells)) - spent
-			row, err := measure(ctx, c, who, p, left/time.Duration(len(cells)-i))
-			spent += time.Since(from)
-			if row != nil {
-				row.hists = nil
-				r.Cells = append(r.Cells, row)
+	if f.measures("bursts") {
+		var shared allowance
+		for _, c := range burstCells() {
+			if f.matches(c, c.usual() && (!f.quick || c.quick())) {
+				share := p.share(c.time)
+				shared.add(share)
+				row(c.String(), &r.Bursts, func() (*cellResult, error) {
+					return shared.spend(share, func(budget time.Duration) (*cellResult, error) { return measureBursts(ctx, c, few, budget) })
+				})
 			}
-			return err
-		}})
+		}
 	}
-	if f.cells != nil {
-		return steps, nil
+	if f.measures("series") {
+		for _, procs := range []int{2, 4} {
+			row("threads in turn", &r.Series, func() (*cellResult, error) { return measureSeries(ctx, procs, few, p) })
+		}
 	}
-	withRivals := append([]contestant{baseline, twin, strategies[0]}, rivals...)
-	for _, c := range rivalCells() {
-		steps = append(steps, step{"rivals " + c.String(), func() error {
-			row, err := measure(ctx, c, withRivals, p, p.rival)
-			if row != nil {
-				r.Rivals = append(r.Rivals, row)
+	if f.measures("rates") {
+		for _, rate := range rates {
+			if !f.quick || rate.quick() {
+				row(rate.String(), &r.Rates, func() (*cellResult, error) { return measureRate(ctx, rate, all, p) })
 			}
-			return err
-		}})
+		}
 	}
-	if f.rivals {
+	if f.measures("bystanders") {
+		for _, b := range bystanders {
+			row("bystander: "+b.name, &r.Bystanders, func() (*cellResult, error) { return measureBystander(ctx, b, few, p) })
+		}
+	}
+	if len(f.only) > 0 {
+		if len(steps) == 0 {
+			one := hotCell.String()
+			if f.only["bursts"] {
+				one = burstCells()[0].String()
+			}
+			return nil, fmt.Errorf("-cells: no cell matches %q; one is %s", f.cells, one)
+		}
 		return steps, nil
 	}
 	return append(steps,
-		step{"C limits", func() (err error) { r.Limit, err = measureLimit(ctx, p); return }},
+		step{"C limits", func() (err error) { r.Limit, err = measureLimit(ctx, f.few[0], p); return }},
 		step{"Post, bursts, 1 producer", func() error { return r.post(ctx, 1, burst, p) }},
 		step{"Post, bursts, 8 producers", func() error { return r.post(ctx, 8, burst, p) }},
 		step{"Post, streams, 1 producer", func() error { return r.post(ctx, 1, stream, p) }},
 		step{"Post, streams, 8 producers", func() error { return r.post(ctx, 8, stream, p) }},
-		step{"1,000 submits a second", func() error { return r.Upkeep.measurePaced(ctx, 2*p.extra) }},
 		step{"100 idle Threads", func() error { return r.Upkeep.measureIdle(ctx, p.idle) }},
 		step{"New + Close", func() error { return r.Upkeep.measureNew(ctx, p.extra) }},
 		step{"memory", r.Upkeep.measureHeap},
@@ -180,15 +247,15 @@ func run(ctx context.Context, args []string) error {
 	if f.jitter {
 		return jitter(ctx, f, os.Stdout)
 	}
-	r := &report{Machine: thisMachine(), Quick: f.quick}
+	r := &report{Machine: thisMachine(), Quick: f.quick, About: f.few[0].name}
 	steps, err := r.steps(ctx, f)
 	if err != nil {
 		return err
 	}
 	failed := r.measureAll(ctx, steps)
 	r.finish()
-	if f.cells != nil || f.rivals {
-		r.Figures = nil // they are about the whole
+	if len(f.only) > 0 {
+		r.Figures = slices.DeleteFunc(r.Figures, func(f figure) bool { return f.Got == "-" })
 	}
 	return errors.Join(failed, r.write(f))
 }
@@ -228,6 +295,10 @@ func (r *report) write(f flags) error {
 }
 
 func main() {
+	if os.Getenv(metronomeVariable) != "" {
+		metronome(os.Stdout)
+		return
+	}
 	// The first Ctrl-C ends the measuring, the second the program.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	context.AfterFunc(ctx, stop)

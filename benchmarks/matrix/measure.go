@@ -43,6 +43,25 @@ func (p pace) share(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * float64(p.extra) / float64(wholePace.extra))
 }
 
+// An allowance is the time that steps share. Slow ones cannot keep to their share;
+// those after them get less then.
+type allowance struct {
+	left time.Duration
+	due  time.Duration // the shares of the steps to come
+}
+
+func (a *allowance) add(share time.Duration) { a.left += share; a.due += share }
+
+// spend runs a step with what it may take.
+func (a *allowance) spend(share time.Duration, run func(budget time.Duration) (*cellResult, error)) (*cellResult, error) {
+	from := time.Now()
+	budget := time.Duration(float64(share) * float64(a.left) / float64(a.due))
+	row, err := run(max(budget, 0))
+	a.left -= time.Since(from)
+	a.due -= share
+	return row, err
+}
+
 // A result is what one contestant did in one cell.
 type result struct {
 	who    contestant

@@ -146,5 +146,5 @@ func TestRivalsAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, steps, len(rivalCells()))
 	_, err = parse([]string{"-rivals", "-cells", "."}, io.Discard)
-	require.ErrorContains(t, err, "-rivals measures cells of its own")
+	require.ErrorContains(t, err, "-cells narrows the matrix and -bursts only")
 }

@@ -19,9 +19,15 @@ type report struct {
 	Totals      map[string]total `json:"totals"`
 	Rivals      []*cellResult    `json:"rivals"`
 	Limit       *climit          `json:"c_limits"`
+	Pauses      []*cellResult    `json:"calls_after_a_pause"`
+	Bursts      []*cellResult    `json:"bursts"`
+	Series      []*cellResult    `json:"threads_in_turn"`
+	Rates       []*cellResult    `json:"rates"`
+	Bystanders  []*cellResult    `json:"bystanders"` // times are their delays
 	Post        []*postRow       `json:"post"`
 	Upkeep      upkeep           `json:"upkeep"`
 	Operations  []operation      `json:"operations"`
+	About       string           `json:"figures_about"` // the strategy
 	Figures     []figure         `json:"figures"`
 }
 
@@ -86,11 +92,12 @@ func (r *report) writeJSON(w io.Writer) error {
 const legend = `Each time is one blocking round trip: caller, thread, caller. ste's and the baseline's threads are
 locked to an OS thread. The baseline is LockOSThread and an unbuffered channel of {closure, done channel
 from a pool}. ratio is its time divided by ste's (2 is twice as fast, of the mean of a round), as the
-median / the geometric mean over the rounds; r50 the same of the p50 (geometric mean). Contestants take
-turns round by round, each with a fresh thread, and who goes first changes. p50, p99, p99.9 and max are
-over all rounds; with fewer than 1,000 submits p99.9 is the maximum. cpu is CPU time of the process for
-each submit, the cell's own load included. A/A is the spread of the baseline against itself. A cell is
-lost beyond 1.1 times that, by the median and by the geometric mean; "unclear" when only one says so.
+median / the geometric mean over the rounds; r50 and r90 the same of the p50 and p90 (geometric mean),
+rcpu of the processor time (median). Contestants take turns round by round, each with a fresh thread, and
+who goes first changes. p50, p90, p99, p99.9 and max are over all rounds; with fewer than 1,000 submits
+p99.9 is the maximum. cpu is CPU time of the process for each submit, the cell's own load included. A/A is
+the spread of the baseline against itself. A cell is lost beyond 1.1 times that, by the median and by the
+geometric mean; "unclear" when only one says so.
 `
 
 func (r *report) writeText(w io.Writer) error {
@@ -106,8 +113,9 @@ func (r *report) writeText(w io.Writer) error {
 		fmt.Fprintln(w, "INTERRUPTED: what follows was measured before.")
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 1, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "\n%s", legend)
 	if len(r.Cells) > 0 {
-		fmt.Fprintf(w, "\n%s\n", legend)
+		fmt.Fprintln(w)
 		r.writeMatrix(tw)
 		tw.Flush()
 	}
@@ -128,9 +136,27 @@ func (r *report) writeText(w io.Writer) error {
 			}
 		}
 	}
+	for _, t := range []struct {
+		title string
+		rows  []*cellResult
+	}{
+		{"One call after a pause, beside two C threads that wait in the kernel", r.Pauses},
+		{fmt.Sprintf("A call of a burst of n after a pause, without the first %d bursts of each round, in which a Thread learns.\n"+
+			"mean and ratio are of all calls, p50, p90, p99, r50 and r90 of the bursts (by the mean of each). A/A beyond %g: does not count",
+			burstsDropped, burstSpread), r.Bursts},
+		{"A caller that goes round several threads", r.Series},
+		{"Processor time at a steady rate (cpu and rcpu)", r.Rates},
+		{"How late a bystander is beside a thread and a caller that never pause", r.Bystanders},
+	} {
+		if len(t.rows) > 0 {
+			fmt.Fprintf(w, "\n%s\n", t.title)
+			writeRows(tw, t.rows)
+			tw.Flush()
+		}
+	}
 	r.writeExtras(w)
 	if len(r.Figures) > 0 {
-		fmt.Fprintf(w, "\nMust reach (ste %s)\n", strategies[0].name)
+		fmt.Fprintf(w, "\nMust reach (ste %s)\n", r.About)
 		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, f := range r.Figures {
 			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", f.Name, f.Want, f.Got, f.Verdict)
@@ -210,16 +236,44 @@ func writeRivals(w io.Writer, row *cellResult) {
 	}
 }
 
+// writeRows writes rows that all have the same contestants.
+func writeRows(w io.Writer, rows []*cellResult) {
+	fmt.Fprint(w, "row\trounds\tA/A\t")
+	for _, s := range rows[0].Results {
+		switch s.Who {
+		case baselineName:
+			fmt.Fprintf(w, "| %s mean\tp50\tp90\tp99\tcpu\t", s.Who)
+		case twinName:
+		default:
+			fmt.Fprintf(w, "| %s mean\tp50\tp90\tp99\tcpu\tratio\tr50\tr90\trcpu\t\t", s.Who)
+		}
+	}
+	fmt.Fprintln(w)
+	for _, row := range rows {
+		fmt.Fprintf(w, "%s\t%d\t%.2f\t", row.Cell, row.Results[0].Rounds, row.Spread)
+		for _, s := range row.Results {
+			if s.Who == twinName {
+				continue
+			}
+			cpu := "-"
+			if cpuKnown {
+				cpu = short(s.CPU)
+			}
+			fmt.Fprintf(w, "| %s\t%s\t%s\t%s\t%s\t", short(s.Mean), short(float64(s.P50)), short(float64(s.P90)), short(float64(s.P99)), cpu)
+			if s.Who != baselineName {
+				fmt.Fprintf(w, "%.2f/%.2f\t%.2f\t%.2f\t%.2f\t%s\t", s.Median, s.Geomean, s.P50s, s.P90s, s.CPUs, s.Verdict)
+			}
+		}
+		fmt.Fprintln(w)
+	}
+}
+
 func (r *report) writeExtras(w io.Writer) {
 	for _, p := range r.Post {
 		fmt.Fprintf(w, "\n%v, ns for each closure: buffered channel, locked %.0f; ste %.0f; ratio %.2f/%.2f, A/A %.2f (%d rounds). "+
 			"The channel, NOT locked: %.0f\n", p, p.Channel, p.Ste, p.Ratio, p.Geomean, p.Spread, p.Rounds, p.Unlocked)
 	}
 	u := r.Upkeep
-	if u.PacedRounds > 0 && cpuKnown {
-		fmt.Fprintf(w, "\nCPU time of the process at 1,000 submits a second: baseline %.2f %% of a core, ste %.2f %%, ratio %.2f, A/A %.2f (%d rounds)\n",
-			100*u.PacedHand, 100*u.PacedSte, u.PacedRatio, u.PacedSpread, u.PacedRounds)
-	}
 	if u.IdleTime > 0 && cpuKnown {
 		fmt.Fprintf(w, "100 idle Threads for %.0f s: %.4f %% of a core\n", u.IdleTime, 100*u.Idle)
 	}

@@ -13,13 +13,6 @@ import (
 
 // An upkeep is what a Thread costs while it does little or nothing.
 type upkeep struct {
-	// CPU time of the process at 1,000 submits a second, as a share of one core.
-	PacedHand   float64 `json:"paced_baseline_cores"`
-	PacedSte    float64 `json:"paced_ste_cores"`
-	PacedRatio  float64 `json:"paced_ratio_median"` // ste's over the baseline's
-	PacedSpread float64 `json:"paced_aa_spread"`
-	PacedRounds int     `json:"paced_rounds"`
-
 	// CPU time of the process with 100 idle Threads, as a share of one core.
 	Idle     float64 `json:"idle_100_threads_cores"`
 	IdleTime float64 `json:"idle_seconds"`
@@ -34,38 +27,6 @@ type upkeep struct {
 	// Go heap of an idle Thread beside its goroutines and OS thread, in
 	// bytes.
 	Heap float64 `json:"heap_bytes"`
-}
-
-// measurePaced compares the CPU time at 1,000 submits a second. The pace itself
-// costs the same on both sides.
-func (u *upkeep) measurePaced(ctx context.Context, d time.Duration) error {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-	sides := []contestant{baseline, twin, strategies[0]}
-	seen, err := alternate(ctx, d, len(sides), func(side int) (float64, error) {
-		x, err := sides[side].open()
-		if err != nil {
-			return 0, err
-		}
-		defer x.close()
-		task := func() {}
-		x.submit(task)
-		cpu, from := cpuTime(), time.Now()
-		length := min(500*time.Millisecond, max(d/6, 50*time.Millisecond))
-		for at := from; at.Sub(from) < length; {
-			at = at.Add(time.Millisecond)
-			time.Sleep(time.Until(at))
-			x.submit(task)
-		}
-		return max(float64(cpuTime()-cpu), 1) / float64(time.Since(from)), nil
-	})
-	if err != nil || len(seen[0]) == 0 {
-		return err
-	}
-	u.PacedHand, u.PacedSte = seen[0].median(), seen[2].median()
-	u.PacedRatio = over(seen[2], seen[0]).median()
-	u.PacedSpread = over(seen[1], seen[0]).spread()
-	u.PacedRounds = len(seen[0])
-	return nil
 }
 
 // measureIdle watches 100 Threads that have nothing to do.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/palette"
@@ -107,7 +108,13 @@ func (thickCross) DrawGlyph(c *draw.Canvas, s draw.GlyphStyle, at vg.Point) {
 }
 
 // strategyWords says what a strategy is called in the API.
-var strategyWords = map[string]string{"adaptive": "WaitAdaptive, the default", "park": "WaitPark", "spin": "WaitSpin"}
+func strategyWords(name string) string {
+	words := "Wait" + strings.ToUpper(name[:1]) + name[1:]
+	if name == strategies[0].name {
+		words += ", the default"
+	}
+	return words
+}
 
 func (m *matrixPicture) draw(machine, file string) error {
 	g, err := m.grid()
@@ -115,7 +122,7 @@ func (m *matrixPicture) draw(machine, file string) error {
 		return err
 	}
 	p := newPlot(fmt.Sprintf("How many times quicker a blocking round trip of ste (%s) is than that of %s\n%d cells, geometric mean %.2f; %s",
-		strategyWords[m.Who], byHand, len(m.Squares), m.Geomean, machine), "how many callers, and what each does between two submits", "")
+		strategyWords(m.Who), byHand, len(m.Squares), m.Geomean, machine), "how many callers, and what each does between two submits", "")
 	colors := fromRed{moreland.SmoothBlueRed()}
 	colors.SetMin(-reach)
 	colors.SetMax(reach)

@@ -97,7 +97,7 @@ rcpu of the processor time (median). Contestants take turns round by round, each
 who goes first changes. p50, p90, p99, p99.9 and max are over all rounds; with fewer than 1,000 submits
 p99.9 is the maximum. cpu is CPU time of the process for each submit, the cell's own load included. A/A is
 the spread of the baseline against itself. A cell is lost beyond 1.1 times that, by the median and by the
-geometric mean; "unclear" when only one says so.
+geometric mean; "unclear" when only one says so. Two verdicts are of the means and of the p90.
 `
 
 func (r *report) writeText(w io.Writer) error {
@@ -236,7 +236,8 @@ func writeRivals(w io.Writer, row *cellResult) {
 	}
 }
 
-// writeRows writes rows that all have the same contestants.
+// writeRows writes rows that all have the same contestants. The verdicts are those on
+// the mean and on the p90.
 func writeRows(w io.Writer, rows []*cellResult) {
 	fmt.Fprint(w, "row\trounds\tA/A\t")
 	for _, s := range rows[0].Results {
@@ -261,7 +262,7 @@ func writeRows(w io.Writer, rows []*cellResult) {
 			}
 			fmt.Fprintf(w, "| %s\t%s\t%s\t%s\t%s\t", short(s.Mean), short(float64(s.P50)), short(float64(s.P90)), short(float64(s.P99)), cpu)
 			if s.Who != baselineName {
-				fmt.Fprintf(w, "%.2f/%.2f\t%.2f\t%.2f\t%.2f\t%s\t", s.Median, s.Geomean, s.P50s, s.P90s, s.CPUs, s.Verdict)
+				fmt.Fprintf(w, "%.2f/%.2f\t%.2f\t%.2f\t%.2f\t%s/%s\t", s.Median, s.Geomean, s.P50s, s.P90s, s.CPUs, s.Verdict, s.Tail)
 			}
 		}
 		fmt.Fprintln(w)

@@ -31,7 +31,7 @@ var (
 		extra: 400 * time.Millisecond, rounds: 2, pairs: 20, idle: time.Second, quick: true}
 )
 
-// times makes it n times as long, but for what is not judged by rounds.
+// times makes the measuring n times as long, by more rounds.
 func (p pace) times(n int) pace {
 	d := time.Duration(n)
 	p.cell, p.rival, p.extra, p.pairs = d*p.cell, d*p.rival, d*p.extra, n*p.pairs

@@ -73,8 +73,8 @@ const cFutexName = "C futex"
 
 // measurePause compares one call after a pause with that of two C threads that wait in
 // the kernel, which is as quick as a strategy without spinning can be. What C sleeps is
-// the pause and 0.1 ms at most; a time.Sleep of less than 1 ms takes that long if nothing else
-// runs.
+// the pause and 0.1 ms at most; a time.Sleep of less than 1 ms takes that long if
+// nothing else runs.
 func measurePause(ctx context.Context, g gap, who []contestant, p pace) (*cellResult, error) {
 	c := hotCell
 	c.gap = g

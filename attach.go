@@ -68,7 +68,6 @@ func (t *Thread) RunPending() int {
 	before := w.ran
 	if w.inbox.Pending() {
 		p := new(nesting)
-		w.inbox.Gather()
 		w.mark(func() { p.served = true }) // refused by a closed Thread, to which nothing comes any more
 		w.yields = false
 		w.nested(p)

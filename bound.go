@@ -195,8 +195,7 @@ func (b *Bound[T]) Close() error {
 // order queues the closing behind all uses accepted before. A Thread that is
 // closing refuses, and releases the Bound itself.
 func (b *bound[T]) order() {
-	// B2: what was accepted before gets its place before the closing.
-	b.owner.inbox.Gather()
+	// B2: what is the Thread's own comes after all that was accepted before.
 	_ = b.owner.postOwn(b.closeUnheard)
 }
 

@@ -25,6 +25,7 @@ type Future[T any] struct {
 // A future is a Future where nobody can look into it: a Thread writes here.
 type future[T any] struct {
 	core *core
+	task inbox.Task
 	f    func() (T, error) // nil once it has ended
 	// done is closed when the task has ended or was dropped.
 	done chan struct{}
@@ -69,7 +70,8 @@ func Async[T any](t *Thread, f func() (T, error)) (*Future[T], error) {
 		fu.gate = new(prim.Mutex)
 		fu.gate.Lock()
 	}
-	if err := c.post(fu.run, fu); err != nil {
+	fu.task.Sink = fu
+	if err := c.posted(c.inbox.Put(&fu.task, fu.run)); err != nil {
 		return nil, err
 	}
 	if fu.gate != nil {

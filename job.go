@@ -95,7 +95,7 @@ func (w *worker) end(j job, how inbox.End) {
 
 // endTask gives fault, a *PanicError or nil, to whoever waits for t, or else to handle.
 func (w *worker) endTask(t *inbox.Task, how inbox.End, fault error) {
-	if !t.Posted {
+	if t.Waited() {
 		w.after = pace.Seen
 		if t.Finish(how, fault) {
 			w.after = pace.Rang
@@ -103,10 +103,8 @@ func (w *worker) endTask(t *inbox.Task, how inbox.End, fault error) {
 		return
 	}
 	w.after = pace.Posted
-	hasSink := t.HasSink
 	t.Finish(how, fault)
-	w.inbox.Recycle(t)
-	if fault != nil && !hasSink {
+	if fault != nil && t.Sink == nil {
 		w.handle(fault)
 	}
 }

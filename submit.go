@@ -69,7 +69,7 @@ func (t *Thread) SubmitContext(ctx context.Context, f func()) error {
 func (t *Thread) Post(f func()) error {
 	c := t.must("Post")
 	need(f != nil, "Post", "func")
-	err := c.post(f, nil)
+	err := c.post(f)
 	runtime.KeepAlive(t)
 	return err
 }
@@ -87,7 +87,7 @@ func Call[T any](t *Thread, f func() (T, error)) (T, error) {
 		runtime.KeepAlive(t)
 		return v, err
 	}
-	task := c.inbox.Get(true)
+	task := c.inbox.Get()
 	fr, ok := task.Frame.(*frame[T])
 	if !ok {
 		fr = newFrame[T]()
@@ -133,7 +133,7 @@ func (c *core) submit(from *who.ID, ctx context.Context, f func()) error {
 	if ctx != nil {
 		ended = ctx.Done() // asked before anything is queued: it is user code
 	}
-	task := c.inbox.Get(true)
+	task := c.inbox.Get()
 	end, err := c.await(from, ctx, ended, task, f)
 	c.inbox.Recycle(task)
 	return raise(end, err)
@@ -187,50 +187,22 @@ func raise(end inbox.End, err error) error {
 	return err
 }
 
-// post queues f for nobody, or for sink.
-func (c *core) post(f func(), sink inbox.Sink) error {
-	var v inbox.Verdict
-	if sink == nil && !c.inbox.Limited() {
-		v = c.inbox.Post(f)
-	} else {
-		task := c.inbox.Get(false)
-		task.Counted = true
-		if sink != nil {
-			task.Sink(sink)
-		}
-		v = c.putPosted(task, f)
-	}
-	if v == inbox.Accepted {
-		c.waker.wake()
-	}
-	return refusal(v)
-}
+// post queues f for nobody.
+func (c *core) post(f func()) error { return c.posted(c.inbox.Post(f)) }
 
 // postOwn queues f for the Thread itself: no limit applies, and it is no task that
 // anybody has asked for.
-func (c *core) postOwn(f func()) error {
-	v := c.mark(f)
+func (c *core) postOwn(f func()) error { return c.posted(c.mark(f)) }
+
+// mark is postOwn that does not call the waker: for the one who serves.
+func (c *core) mark(f func()) inbox.Verdict { return c.inbox.Put(&inbox.Task{Own: true}, f) }
+
+// posted calls the waker for what was accepted, and returns the error of what was not.
+func (c *core) posted(v inbox.Verdict) error {
 	if v == inbox.Accepted {
 		c.waker.wake()
 	}
 	return refusal(v)
-}
-
-// mark is postOwn that does not call the waker: for the one who serves.
-func (c *core) mark(f func()) inbox.Verdict {
-	task := c.inbox.Get(false)
-	task.Own = true
-	return c.putPosted(task, f)
-}
-
-// putPosted queues a task that nobody waits for.
-func (c *core) putPosted(task *inbox.Task, f func()) inbox.Verdict {
-	task.Posted = true
-	v := c.inbox.Put(task, f)
-	if v != inbox.Accepted {
-		c.inbox.Recycle(task)
-	}
-	return v
 }
 
 // refusal is the error of what was not accepted, and nil for what was.

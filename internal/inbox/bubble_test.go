@@ -15,7 +15,7 @@ import (
 func TestNoSpinInBubble(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2)) // with one nobody spins
 	q := New(Config{Wait: pace.Spin})
-	task := q.Get(true)
+	task := q.Get()
 	require.Equal(t, Accepted, q.Put(task, nop))
 	require.True(t, task.arm.Spins() && !task.woke)
 	ended := make(chan struct{})

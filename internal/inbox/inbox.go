@@ -1,26 +1,23 @@
-// Package inbox is the hand-off between the goroutines that give a Thread work
-// and the one that does it: a queue, the sleep of the worker, the wait of the
-// caller. For how long either side spins before is package pace's to say.
+// Package inbox is the hand-off between the goroutines that give a Thread work and the one that
+// does it: a queue, the sleep of the worker, the wait of the caller. For how long either side
+// spins before is package pace's to say.
 //
-// A waiting caller's Task comes in by one compare-and-swap of head and without a
-// lock, a lone caller's closure by a store into a hand (lane), what nobody waits
-// for under the posters' own lock (posts). The worker takes over what has come in,
-// into a list under mu, which the rare calls use too: Cancel, Drop, Close, Gather,
-// Pending and the end of an offer to an Inbox that is closed meanwhile. That keeps
-// three things simple which a queue without any lock makes hard: a cancelled Task
-// leaves the middle of the queue at once, also behind a Task that never ends;
-// accepting work and closing are one decision; and a Task leaves in exactly one of
-// three ways: to the worker (Next, Try), Cancel, Drop.
+// The queue is a ring of items under a lock, which also decides whether work is accepted. The
+// worker does not take the lock for each item: all that is queued is lent to it at once, and it
+// claims one item after the other by counting up. Who must look into the queue, Cancel or Drop,
+// recalls what is not claimed. So a Task leaves in exactly one of three ways: to the worker (Next,
+// Try), by Cancel, by Drop; also behind one that never ends. Beside the queue goes a lone caller's
+// closure: the worker watches the hands of one Task, the lane.
 //
 // The words that are no standard terms:
 //
-//	lane    the way of a lone caller's closures, beside the queue
-//	hand    where such a closure lies from Put to its end; a lane has two
-//	batch   a run of posted closures that is one Task; sealed when no more are added
+//	item    a place in the queue: a Task, a posted closure, or nothing any more
+//	lend    to let the worker claim items without the lock; recall: to end that
+//	hand    where a caller's closure lies from Put to its end
+//	lane    the Task that needs no place in the queue, for one caller at a time
 //	bell    what either side sleeps on; one ring is remembered (prim.Bell)
 //	gate    a locked mutex in place of a bell, for who waits in a synctest bubble
 //	doze    to mark the worker asleep, and to look once more before it sleeps
-//	shed    to leave free Tasks to the garbage collector
 package inbox
 
 import (
@@ -28,76 +25,89 @@ import (
 	"github.com/ste-go/ste/internal/prim"
 )
 
-// An Inbox is a queue of Tasks with many producers and one worker. Make it with
-// New.
-//
-// Its parts lie on cache lines of their own by who writes them: hardly anyone,
-// everyone, the worker, the submitters.
+// An Inbox is a queue of Tasks with many producers and one worker. Make it with New. Its parts lie
+// on cache lines of their own by who writes them: hardly anyone, everyone, the worker, the callers.
 type Inbox struct {
-	limit  int64  // most counted Tasks queued at once, 0 for any; immutable
+	limit  int64  // most counted items queued at once, 0 for any; immutable
 	bubble uint32 // the synctest bubble it was made in, 0 for none; immutable
-	bell   prim.Bell
-	pace   pace.Pace
-	alarm  prim.Alarm // the worker's
-	// lane is nil until there is a caller. Set once, in lone, by the caller that
-	// holds pool.busy; read by everyone. Publishes the lane.
-	lane prim.Pointer[lane]
 
-	// head is the newest Task that has come in; next leads from there to the
-	// older ones. nil if none has, asleep if none has and the worker sleeps or is
-	// about to, closed for ever after Close.
+	// state is awake, asleep when the worker sleeps or is about to, or closed.
 	//
-	//	nil, asleep or a Task -> a new Task   push (Put, Post)
-	//	nil -> asleep                         worker, in doze, under mu
-	//	asleep -> nil                         offer; WakeAt
-	//	asleep -> nil                         worker: doze under mu; sleep without,
-	//	                                      when its time has come
-	//	a Task -> nil                         grab, under mu
-	//	anything -> closed                    Close, under mu, once
+	//	awake -> asleep      worker, in doze, under mu
+	//	asleep -> awake      add, under mu; offer, WakeAt; worker: doze, under mu, and sleep
+	//	anything -> closed   Close, under mu, once
 	//
-	// push's exchange publishes the Task; whoever but the worker replaces asleep
-	// rings the bell.
-	head  prim.Pointer[Task]
-	posts posts // beside head, which each Post reads
-	// counted is how many counted Tasks are queued. Put adds before it queues, and
-	// who takes a Task out subtracts after. Unused without a limit.
-	counted prim.Count
-	_       [line - 56]byte // the worker's line begins here; TestLayout
+	// Whoever but the worker replaces asleep rings the bell. Read by these, and by Closed. It
+	// publishes nothing: mu, the hands and until do.
+	state prim.Word
+	bell  prim.Bell
+	pace  pace.Pace
+	// lane is nil until there is a caller. Set once, in Get, by the one that holds busy; read by
+	// everyone. Publishes the call.
+	lane prim.Pointer[call]
+	_    [line - 56]byte // the next line begins here; TestLayout
 
 	mu prim.Mutex
-	// Guarded by mu: what flush has taken over, oldest first.
-	first, last *Task
-	handTaken   uint8 // which of the lane's hands was taken over last
-	// The worker's own.
+	// Guarded by mu: the queue. Items have numbers; those from first to end are queued and not lent.
+	ring     *ring // nil if it is empty, perhaps
+	end      int64
+	full     int64 // up to which number the ring has room for certain
+	tasksEnd int64 // what end was after the last Task that was queued
+	// counted is how many counted items are queued. Added to under mu, by add; subtracted from by
+	// whoever takes one out. Unused without a limit.
+	counted prim.Count
+	alarm   prim.Alarm // the worker's
+	// news says that something came in since the last lend. Set by push and Close, cleared by lend,
+	// under mu; the worker watches it while it spins.
+	news      prim.Flag
+	handTaken uint8 // guarded by mu: which of the lane's hands was taken over last
+
+	// claimed is the number of the item that the worker claims next, if it is below lent.
+	//
+	//	up by one     worker, in claim, without mu: the item before is its own
+	//	-> a number   lend, under mu
+	//	-> lent       recall, under mu: what was below is the worker's, the rest is not
+	//
+	// Read by room: of what is claimed, the worker has read and emptied all but the last.
+	claimed prim.Count // the worker's line begins here
+	// view is the ring in which lies what is lent. Set by lend, cleared by recall, so that a worker
+	// that hangs keeps no old ring, both under mu; read by the worker before it claims.
+	view  prim.Pointer[ring]
+	lent  int64 // where that ends. Written by lend under mu; read by the worker, and under mu
+	first int64 // guarded by mu
+	// until is when the worker has something to do though nothing comes in, on prim's clock.
+	// Written by WakeAt; read by the worker, again after it has marked itself asleep.
+	until   prim.Count
+	posts   *posts // the worker's, as all below; nil before the first
 	waiting pace.Worker
 	service Service
-	// running is the batch that the worker has come to. Written by the worker
-	// under mu; read by it and, under mu, by Drop.
-	running *Task
-	// free are empty batches or nil.
-	//
-	//	nil -> batch   finish, under mu, publishing its empty fs
-	//	batch -> nil   Post, under posts.mu
-	free [2]prim.Pointer[Task]
-	// until is when the worker has something to do though nothing comes in, on
-	// prim's clock. Written by WakeAt; read by the worker, again after it has
-	// marked itself asleep.
-	until prim.Count
+	bare    bool // no Task is among what is lent
+	_       [line - 55]byte
 
-	pool  pool
-	turns pace.Turns
+	// busy is 1 while a caller has the lane, from Get to Recycle. Taken by a compare-and-swap of 0,
+	// so what lies in the lane is that caller's: everyone before has given it back.
+	busy prim.Word
+	// others is how many calls are out beside the lane. Added to by Get, subtracted from by
+	// Recycle, read to see whether there is a crowd.
+	others prim.Word
+	pool   pool
+	turns  pace.Turns
 }
 
-// line is the size of a cache line: 64 on amd64 and most arm64; on Apple's, 128, two
-// parts share a line: slower, not wrong.
+// line is the size of a cache line: 64 on amd64 and most arm64; on Apple's, 128, two parts share a
+// line: slower, not wrong.
 const line = 64
 
-// Marks of Inbox.head.
-var asleep, closed = new(Task), new(Task)
+// States of an Inbox.
+const (
+	awake uint32 = iota
+	asleep
+	closed
+)
 
 // A Config is what New needs to know.
 type Config struct {
-	Limit  int       // most counted Tasks queued at one time, 0 for any number
+	Limit  int       // most posts and Tasks with a Sink queued at one time, 0 for any number
 	Bubble uint32    // the synctest bubble it is made in, 0 for none
 	Wait   pace.Wait // how the two sides wait for each other
 	Single bool      // of the Service it begins with
@@ -118,25 +128,17 @@ func New(c Config) *Inbox {
 // Bubble returns the number of the synctest bubble in which it was made, or 0.
 func (q *Inbox) Bubble() uint32 { return q.bubble }
 
-// Limited reports whether counted Tasks are limited.
-func (q *Inbox) Limited() bool { return q.limit > 0 }
-
-// Close refuses all further Tasks. Those queued stay. It reports whether it was
-// the first.
+// Close refuses all further work. What is queued stays. It reports whether it was the first.
 func (q *Inbox) Close() bool {
-	q.mu.Lock()
+	q.lock()
 	defer q.mu.Unlock()
-	switch h := q.head.Swap(closed); h {
-	case closed:
-		return false
-	case asleep:
+	before := q.state.Swap(closed)
+	if before == asleep {
 		q.bell.Ring()
-	case nil:
-	default:
-		q.enlist(h)
 	}
-	return true
+	q.news.Store(true)
+	return before != closed
 }
 
 // Closed reports whether Close was called.
-func (q *Inbox) Closed() bool { return q.head.Load() == closed }
+func (q *Inbox) Closed() bool { return q.state.Load() == closed }

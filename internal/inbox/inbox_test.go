@@ -4,64 +4,100 @@ import (
 	"errors"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/ste-go/ste/internal/pace"
-	"github.com/ste-go/ste/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
 func nop() {}
 
-// posted returns a Task for q that nobody waits for.
-func posted(q *Inbox) *Task {
-	t := q.Get(false)
-	t.Posted, t.Counted = true, true
-	return t
-}
-
-// The queue is first in, first out, whatever leaves its middle.
+// The queue is first in, first out, whatever leaves its middle and whenever that is.
 func TestOrderAndCancel(t *testing.T) {
-	q := New(Config{})
-	var tasks []*Task
-	for range 10 {
-		task := posted(q)
-		require.Equal(t, Accepted, q.Put(task, nop))
-		tasks = append(tasks, task)
+	for _, taken := range []int{0, 1, 3} { // when the rest is lent already
+		q := New(Config{})
+		q.Recycle(q.Get()) // makes the lane
+		q.busy.Store(1)    // which somebody else has
+		var tasks []*Task
+		for range 10 {
+			task := q.Get()
+			require.Equal(t, Accepted, q.Put(task, nop))
+			tasks = append(tasks, task)
+		}
+		next := func() *Task {
+			got, slept, _ := q.Next(pace.Seen, false)
+			require.False(t, slept)
+			return got
+		}
+		for _, task := range tasks[:taken] {
+			require.Same(t, task, next())
+			require.False(t, q.Cancel(task), "taken")
+		}
+		rest := tasks[taken:]
+		gone := map[int]bool{0: true, 4: true, 5: true, len(rest) - 1: true}
+		for i := range gone { // head, middle, tail
+			require.True(t, q.Cancel(rest[i]))
+			require.True(t, rest[i].Over())
+			require.False(t, q.Cancel(rest[i]), "twice")
+		}
+		for i, task := range rest {
+			if gone[i] {
+				continue
+			}
+			require.True(t, q.Pending())
+			require.Same(t, task, next())
+			require.False(t, q.Cancel(task), "taken")
+		}
+		require.False(t, q.Pending(), "nothing but what was cancelled")
+		q.Close()
+		require.Nil(t, next())
 	}
-	for _, i := range []int{0, 4, 5, 9} { // head, middle, tail
-		require.True(t, q.Cancel(tasks[i]))
-		require.True(t, tasks[i].Over())
-		require.False(t, q.Cancel(tasks[i]), "twice")
-	}
-	for _, i := range []int{1, 2, 3, 6, 7, 8} {
-		got, slept, _ := q.Next(pace.Seen, false)
-		require.Same(t, tasks[i], got)
-		require.False(t, slept)
-		require.False(t, q.Cancel(got), "taken")
-	}
-	q.Close()
-	got, _, _ := q.Next(pace.Seen, false)
-	require.Nil(t, got)
 }
 
-// Closed and Full refuse and leave the Task with the caller; cancelling and
-// taking make room.
+// A Task that was cancelled and is used again runs once, in its new place.
+func TestUsedAgainAfterCancel(t *testing.T) {
+	q := New(Config{Wait: pace.Park})
+	lone, task := q.Get(), q.Get()
+	require.Equal(t, Accepted, q.Put(task, nop))
+	require.True(t, q.Cancel(task))
+	q.Recycle(task)
+	require.Equal(t, Accepted, q.Post(nop))
+	require.Same(t, task, q.Get())
+	require.Equal(t, Accepted, q.Put(task, nop))
+	first, _, _ := q.Next(pace.Seen, false)
+	require.False(t, first.Waited())
+	second, _, _ := q.Next(pace.Seen, false)
+	require.Same(t, task, second)
+	require.False(t, q.Pending())
+	q.Recycle(lone)
+}
+
+// Closed and Full refuse and leave the Task with the caller; taking makes room.
 func TestLimitAndClose(t *testing.T) {
 	q := New(Config{Limit: 2})
-	a, b, c := posted(q), posted(q), posted(q)
-	require.Equal(t, Accepted, q.Put(a, nop))
-	require.Equal(t, Accepted, q.Put(b, nop))
-	require.Equal(t, Full, q.Put(c, nop))
-	require.True(t, q.Cancel(a))
-	require.Equal(t, Accepted, q.Put(c, nop))
-	q.Next(pace.Seen, false)
-	require.Equal(t, Accepted, q.Put(a, nop))
+	require.Equal(t, Accepted, q.Post(nop))
+	require.Equal(t, Accepted, q.Put(&Task{Sink: ignore{}}, nop))
+	require.Equal(t, Full, q.Post(nop))
+	require.Equal(t, Full, q.Put(&Task{Sink: ignore{}}, nop))
+	require.Equal(t, Accepted, q.Put(&Task{Own: true}, nop), "it does not count")
+	require.Equal(t, Accepted, q.Put(q.Get(), nop), "nor do calls")
+	for range 2 {
+		q.Next(pace.Seen, false)
+		require.Equal(t, Accepted, q.Post(nop))
+		require.Equal(t, Full, q.Post(nop))
+	}
+	require.Equal(t, 3, q.Drop(nil))
+	require.Equal(t, Accepted, q.Post(nop))
 	require.True(t, q.Close())
 	require.False(t, q.Close())
-	require.Equal(t, Closed, q.Put(posted(q), nop))
+	require.Equal(t, Closed, q.Post(nop))
+	require.Equal(t, Closed, q.Put(&Task{Sink: ignore{}}, nop))
+	require.Equal(t, Closed, q.Put(q.Get(), nop))
 }
+
+type ignore struct{}
+
+func (ignore) Finish(End, error) {}
 
 // Drop finishes what is queued, in order, and nothing else.
 func TestDrop(t *testing.T) {
@@ -69,7 +105,7 @@ func TestDrop(t *testing.T) {
 	why := errors.New("why")
 	var wg sync.WaitGroup
 	for range 5 {
-		task := q.Get(true)
+		task := q.Get()
 		require.Equal(t, Accepted, q.Put(task, nop))
 		wg.Go(func() {
 			q.Wait(task)
@@ -94,7 +130,7 @@ func TestHammer(t *testing.T) {
 	for p := range producers {
 		wg.Go(func() {
 			for i := range ops {
-				task := q.Get(true)
+				task := q.Get()
 				if q.Put(task, nop) != Accepted {
 					t.Error("refused")
 				}
@@ -127,78 +163,75 @@ func TestHammer(t *testing.T) {
 	require.Equal(t, producers*ops, run+cancelled)
 }
 
-// Free Tasks beyond keep are held weakly once the worker sleeps, and found again
-// while the garbage collector has not come by.
-func TestBurstIsFoundAgain(t *testing.T) {
+// Of a burst's Tasks no more are kept than keep, and those are used again.
+func TestBurstIsReleased(t *testing.T) {
 	q := New(Config{})
-	const burst = 10 * keep
 	tasks := map[*Task]bool{}
-	var list []*Task
-	for range burst {
-		task := q.Get(true)
-		tasks[task], list = true, append(list, task)
-	}
-	for _, task := range list {
-		q.Recycle(task)
-	}
-	q.pool.shed()
-	require.Equal(t, keep, length(q.pool.free))
-	require.Equal(t, burst-keep-1, length(q.pool.spare.Value())) // one is the lane's
-	for range burst {
-		require.True(t, tasks[q.Get(true)], "a new Task while old ones were free")
-	}
-}
-
-// The worker sheds what callers are giving back and taking at the same time.
-func TestShedWhileInUse(t *testing.T) {
-	q := New(Config{})
-	var wg sync.WaitGroup
-	var stop atomic.Bool
-	for range 2 {
-		wg.Go(func() {
-			for !stop.Load() {
-				task := q.Get(false)
-				task.Posted = true
-				q.Recycle(task)
-			}
-		})
-	}
-	for range 40 * testkit.Rounds(1) {
-		q.pool.shed()
-	}
-	stop.Store(true)
-	wg.Wait()
-}
-
-// A worker with nothing to do leaves a burst's free Tasks to the garbage collector.
-func TestIdleWorkerSheds(t *testing.T) {
-	q := New(Config{Wait: pace.Park})
-	var burst []*Task
 	for range 10 * keep {
-		burst = append(burst, posted(q))
+		tasks[q.Get()] = true
 	}
-	for _, task := range burst {
+	for task := range tasks {
 		q.Recycle(task)
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		q.Next(pace.Seen, false)
-	}()
-	for q.head.Load() != asleep {
-		runtime.Gosched()
+	require.Equal(t, keep, q.pool.n)
+	for range keep + 1 { // one is the lane's
+		require.True(t, tasks[q.Get()], "a new Task while old ones were free")
 	}
-	require.Equal(t, keep, length(q.pool.free))
-	require.Nil(t, q.pool.back.Load())
-	q.Close()
-	<-ended
+	require.Nil(t, q.pool.free)
+	require.False(t, tasks[q.Get()])
+}
+
+// A worker with nothing to do gives up the ring of a burst, and no smaller one.
+func TestIdleWorkerSheds(t *testing.T) {
+	for _, burst := range []int{ringKept / 2, ringKept + 1} {
+		q := New(Config{Wait: pace.Park})
+		for range burst {
+			require.Equal(t, Accepted, q.Post(nop))
+		}
+		ended := work(q)
+		for q.state.Load() != asleep {
+			runtime.Gosched()
+		}
+		require.Equal(t, burst < ringKept, q.ring != nil)
+		require.Equal(t, burst < ringKept, q.view.Load() != nil)
+		require.Equal(t, Accepted, q.Post(nop))
+		q.Close()
+		<-ended
+	}
+}
+
+// What is cancelled behind a Task that never ends needs no more room than what waits at
+// one time.
+func TestCancelledNeedNoRoom(t *testing.T) {
+	q := New(Config{Wait: pace.Park})
+	q.Recycle(q.Get())
+	q.busy.Store(1)
+	stays := q.Get()
+	require.Equal(t, Accepted, q.Put(stays, nop))
+	var before *Task
+	for i := range 100_000 {
+		task := q.Get()
+		require.Equal(t, Accepted, q.Put(task, nop))
+		if i == 0 {
+			before = task
+			continue
+		}
+		require.True(t, q.Cancel(before))
+		q.Recycle(before)
+		before = task
+	}
+	require.LessOrEqual(t, q.ring.size(), int64(2*ringLeast))
+	for _, task := range []*Task{stays, before} {
+		got, _, _ := q.Next(pace.Seen, false)
+		require.Same(t, task, got)
+	}
 }
 
 // What has ended or was dropped is let go of, though its waiter or the worker has
 // not moved on yet.
 func TestNothingKept(t *testing.T) {
 	q := New(Config{Wait: pace.Park})
-	task := q.Get(true)
+	task := q.Get()
 	require.Equal(t, Accepted, q.Put(task, func() {}))
 	require.True(t, task.park())
 	got, _, _ := q.Next(pace.Seen, false)
@@ -209,16 +242,16 @@ func TestNothingKept(t *testing.T) {
 	for range 3 {
 		require.Equal(t, Accepted, q.Post(func() {}))
 	}
-	got, _, _ = q.Next(pace.Seen, false) // the batch, in which the worker now hangs
+	q.Next(pace.Seen, false) // the first, in which the worker now hangs
+	require.Equal(t, Accepted, q.Post(func() {}))
 	require.Equal(t, 3, q.Drop(nil))
-	for _, f := range got.fs {
-		require.Nil(t, f)
-	}
+	require.Nil(t, q.ring)
+	require.Nil(t, q.view.Load())
 }
 
-func length(t *Task) (n int) {
-	for ; t != nil; t = t.next {
-		n++
-	}
-	return n
+// stranger returns a call's Task that no Inbox knows.
+func stranger() *Task {
+	c := new(call)
+	c.task.call = c
+	return &c.task
 }

@@ -26,10 +26,9 @@ func work(q *Inbox) (ended chan struct{}) {
 			t.Func()()
 			after = pace.Seen
 			switch {
-			case t.Posted:
+			case !t.Waited():
 				after = pace.Posted
 				t.Finish(Returned, nil)
-				q.Recycle(t)
 			case t.Finish(Returned, nil):
 				after = pace.Rang
 			}
@@ -47,15 +46,15 @@ func TestLaneStaysBehindPosts(t *testing.T) {
 		var stop atomic.Bool
 		var others sync.WaitGroup
 		others.Go(func() {
-			for never := new(Task); !stop.Load(); {
+			for never := stranger(); !stop.Load(); {
 				q.Cancel(never)
 			}
 		})
 		var last, wrong int // the worker's
 		for i := range testkit.Rounds(1) {
 			q.Post(func() { last = i })
-			task := q.Get(true)
-			require.NotNil(t, task.lane)
+			task := q.Get()
+			require.Same(t, q.lane.Load(), task.call)
 			require.Equal(t, Accepted, q.Put(task, func() {
 				if last != i {
 					wrong++
@@ -93,7 +92,7 @@ func TestLaneAndClose(t *testing.T) {
 			start.Wait()
 			for {
 				late := closed.Load()
-				task := q.Get(true)
+				task := q.Get()
 				if q.Put(task, func() { ran++ }) != Accepted {
 					q.Recycle(task)
 					return
@@ -109,7 +108,7 @@ func TestLaneAndClose(t *testing.T) {
 		both.Wait()
 		<-ended
 		require.Equal(t, accepted, ran)
-		require.Zero(t, q.pool.busy.Load())
+		require.Zero(t, q.busy.Load())
 		require.False(t, q.handed())
 	}
 }
@@ -122,7 +121,7 @@ func TestLaneAndCancel(t *testing.T) {
 		ran, finished := 0, 0
 		for range testkit.Rounds(1) {
 			ctx, cancel := context.WithCancel(context.Background())
-			task := q.Get(true)
+			task := q.Get()
 			require.Equal(t, Accepted, q.Put(task, func() { ran++ }))
 			go cancel()
 			if q.WaitContext(ctx.Done(), task) {
@@ -144,7 +143,7 @@ func TestLaneParked(t *testing.T) {
 	q := New(Config{Wait: pace.Park})
 	for _, drop := range []bool{false, true} {
 		ran := false
-		task := q.Get(true)
+		task := q.Get()
 		require.Equal(t, Accepted, q.Put(task, func() { ran = true }))
 		require.True(t, task.park())
 		if drop {
@@ -164,32 +163,14 @@ func TestLaneParked(t *testing.T) {
 	}
 }
 
-// What a lone caller offers to an Inbox that has been closed meanwhile stays where
-// the caller withdraws it, also when somebody gathers: the worker has ended. (The
-// exploration found a caller that waited for ever.)
-func TestGatherLeavesALateOffer(t *testing.T) {
+// What a lone caller offers to an Inbox that has been closed meanwhile stays where the
+// caller withdraws it, also when somebody gives up a call beside the lane, or the
+// Thread posts something of its own: the worker has ended. (The exploration found a
+// caller that waited for ever.)
+func TestALateOfferIsLeft(t *testing.T) {
 	q := New(Config{Wait: pace.Park})
-	q.Recycle(q.Get(true)) // makes the lane
-	require.True(t, q.Close())
-	_, _, end := q.Next(pace.Seen, false)
-	require.True(t, end)
-	l := q.lane.Load()
-	l.caller.last ^= 1
-	l.hands[l.caller.last].Store(opaque.CodeOf(nop)) // offer, which has looked before the Close
-	q.Gather()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	require.True(t, q.offered())
-}
-
-// So it does when somebody gives up a call beside the lane: Cancel took the offer over,
-// and nobody was left to run it.
-func TestCancelLeavesALateOffer(t *testing.T) {
-	q := New(Config{Wait: pace.Park})
-	q.Recycle(q.Get(true)) // makes the lane
-	lone, other := q.Get(true), q.Get(true)
-	require.NotNil(t, lone.lane)
-	require.Nil(t, other.lane)
+	lone, other := q.Get(), q.Get()
+	require.Same(t, q.lane.Load(), lone.call)
 	require.Equal(t, Accepted, q.Put(other, nop))
 	require.True(t, q.Close())
 	task, _, _ := q.Next(pace.Seen, false)
@@ -197,20 +178,35 @@ func TestCancelLeavesALateOffer(t *testing.T) {
 	task.Finish(Returned, nil)
 	_, _, end := q.Next(pace.Seen, false)
 	require.True(t, end)
-	l := q.lane.Load()
-	l.caller.last ^= 1
-	l.hands[l.caller.last].Store(opaque.CodeOf(nop)) // offer, which has looked before the Close
+	lone.last ^= 1
+	lone.hands[lone.last].Store(opaque.CodeOf(nop)) // offer, which has looked before the Close
 	require.False(t, q.Cancel(other), "it has run")
+	require.Equal(t, Closed, q.Put(&Task{Own: true}, nop))
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	require.True(t, q.offered())
+}
+
+// What the Thread posts for itself comes after what a lone caller has offered before.
+func TestOwnComesBehindTheLane(t *testing.T) {
+	q := New(Config{Wait: pace.Park})
+	lone, own := q.Get(), &Task{Own: true}
+	require.Equal(t, Accepted, q.Put(lone, nop))
+	require.Equal(t, Accepted, q.Put(own, nop))
+	require.Equal(t, Accepted, q.Post(nop))
+	for _, task := range []*Task{lone, own} {
+		got, _, _ := q.Next(pace.Seen, false)
+		require.Same(t, task, got)
+	}
+	got, _, _ := q.Next(pace.Seen, false)
+	require.False(t, got.Waited())
 }
 
 // What is queued when an Inbox is closed can still be cancelled, in the lane and beside
 // it.
 func TestCancelAfterClose(t *testing.T) {
 	q := New(Config{Wait: pace.Park})
-	lone, other := q.Get(true), q.Get(true)
+	lone, other := q.Get(), q.Get()
 	require.Equal(t, Accepted, q.Put(lone, nop))
 	require.Equal(t, Accepted, q.Put(other, nop))
 	require.True(t, q.Close())

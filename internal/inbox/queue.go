@@ -1,254 +1,228 @@
 package inbox
 
+import (
+	"github.com/ste-go/ste/internal/opaque"
+	"github.com/ste-go/ste/internal/prim"
+)
+
 // A Verdict is Put's answer.
 type Verdict uint8
 
 const (
 	Accepted Verdict = iota
 	Closed           // Close was called before
-	Full             // the limit of counted Tasks is reached
+	Full             // the limit of counted items is reached
+)
+
+// An item is a place in the queue: a Task, or a closure that nobody waits for, which needs nothing
+// but its place; or nothing, if that was cancelled.
+type item = opaque.Either[Task]
+
+// counts reports whether the limit counts an item: t or, if that is nil, a closure.
+func counts(t *Task) bool { return t == nil || t.Sink != nil }
+
+// A ring has room for as many items as a power of two.
+type ring struct{ items []item }
+
+// at is where the item of number i lies.
+func (r *ring) at(i int64) *item { return &r.items[i&int64(len(r.items)-1)] }
+
+func (r *ring) size() int64 {
+	if r == nil {
+		return 0
+	}
+	return int64(len(r.items))
+}
+
+const (
+	ringLeast = 64   // items in the smallest ring
+	ringKept  = 1024 // and in the largest that is kept when there is nothing to do
 )
 
 // Put queues t, which stands for run. On Closed and Full t stays the caller's.
-func (q *Inbox) Put(t *Task, run func()) Verdict {
-	if q.limit > 0 && t.Counted {
-		for {
-			n := q.counted.Load()
-			if q.head.Load() == closed {
-				return Closed
-			}
-			if n >= q.limit {
-				return Full
-			}
-			if q.counted.CompareAndSwap(n, n+1) {
-				break
-			}
-		}
-	}
-	var did pushed
-	posted := t.Posted // later t may be another submitter's
-	switch {
-	case posted:
+func (q *Inbox) Put(t *Task, run func()) (v Verdict) {
+	c, wake := t.call, false
+	if c == nil {
 		t.run = run
-		did = q.pushSealed(t)
-	case t.lane != nil:
-		t.start(&q.pace)
-		did = q.offer(t.lane, run)
-	default:
-		t.run = run
-		t.start(&q.pace)
-		did = q.push(t)
-	}
-	switch did {
-	case pushedRefused:
-		q.uncount(t)
-	case pushedWake:
-		if !posted {
-			t.woke = true
+		v, wake = q.add(t, opaque.That(t)) // t may be anyone's now
+	} else {
+		c.uses++
+		c.arm, c.from = q.pace.Start(c.uses)
+		c.last ^= 1
+		h := &c.hands[c.last]
+		switch {
+		case c == q.lane.Load():
+			v, wake = q.offer(h, run)
+		case t.gate != nil:
+			t.run = run
+			h.Store(parked)
+			v, wake = q.add(t, opaque.That(t))
+		default:
+			h.Store(opaque.CodeOf(run))
+			v, wake = q.add(t, opaque.That(t))
 		}
+		if v != Accepted {
+			h.Store(nil)
+			c.last ^= 1
+		}
+		c.woke = wake
 	}
-	return q.answer(did)
-}
-
-// pushed is what push and offer say.
-type pushed uint8
-
-const (
-	pushedDone    pushed = iota
-	pushedWake           // done, and the caller must ring: see answer
-	pushedRefused        // the Inbox is closed
-)
-
-// answer rings if p says so, and translates p for the submitter.
-func (q *Inbox) answer(p pushed) Verdict {
-	switch p {
-	case pushedRefused:
-		return Closed
-	case pushedWake:
+	if wake {
 		q.bell.Ring()
 	}
-	return Accepted
+	return v
 }
 
-// push puts t on head. If it succeeds t may be anyone's when push returns.
-func (q *Inbox) push(t *Task) pushed {
-	// T6: one word says accepted or closed, so nothing is accepted that nobody will run.
-	// The quick case without a look: that would fetch the line once more.
-	t.next = nil
-	if q.head.CompareAndSwap(nil, t) {
-		return pushedDone
+// lock takes mu. It tries first: sleeping takes longer than what anybody does under mu.
+func (q *Inbox) lock() {
+	for range prim.Looks {
+		if q.mu.TryLock() {
+			return
+		}
+		prim.Pause()
 	}
-	for {
-		switch h := q.head.Load(); h {
-		case closed:
-			t.next = nil
-			return pushedRefused
-		case asleep:
-			t.next = nil
-			if q.head.CompareAndSwap(asleep, t) {
-				return pushedWake
+	q.mu.Lock()
+}
+
+// Post queues f for nobody.
+func (q *Inbox) Post(f func()) Verdict {
+	v, wake := q.add(nil, opaque.Call[Task](f))
+	if wake {
+		q.bell.Ring()
+	}
+	return v
+}
+
+// add queues an item, t or a closure. wake says that the caller must ring.
+func (q *Inbox) add(t *Task, it item) (v Verdict, wake bool) {
+	q.lock()
+	// T6: accepted or refused, under the lock that Close takes.
+	state := q.state.Load()
+	switch {
+	case state == closed:
+		q.mu.Unlock()
+		return Closed, false
+	case q.limit > 0 && counts(t):
+		if q.counted.Load() >= q.limit {
+			q.mu.Unlock()
+			return Full, false
+		}
+		q.counted.Add(1)
+	case t != nil && t.Own:
+		q.gather() // it comes after all that was accepted
+	}
+	q.push(t, it)
+	wake = state == asleep && q.state.CompareAndSwap(asleep, awake)
+	q.mu.Unlock()
+	return Accepted, wake
+}
+
+// push appends an item. The caller holds mu.
+func (q *Inbox) push(t *Task, it item) {
+	if q.end >= q.full {
+		q.room()
+	}
+	// T3: the numbers are the order.
+	*q.ring.at(q.end) = it
+	if t != nil {
+		t.number(q.end)
+		q.tasksEnd = q.end + 1
+	}
+	q.end++
+	if !q.news.Load() {
+		q.news.Store(true)
+	}
+}
+
+// room makes room for another item. The caller holds mu.
+func (q *Inbox) room() {
+	size := q.ring.size()
+	q.full = min(q.claimed.Load(), q.first) - 1 + size // perhaps the last claimed is still to be read
+	if q.full-q.end > size/4 {
+		return
+	}
+	// Another ring, in which cancelled items have no place, or a storm of them behind a Task that
+	// never ends would need ever more.
+	q.recall()
+	live := int64(0)
+	for i := q.first; i < q.end; i++ {
+		if *q.ring.at(i) != (item{}) {
+			live++
+		}
+	}
+	if size = max(size, ringLeast); live > size/2 {
+		size *= 2
+	}
+	old, end := q.ring, q.end
+	q.ring, q.end, q.full = &ring{make([]item, size)}, q.first, q.first+size
+	for i := q.first; i < end; i++ {
+		if it := *old.at(i); it != (item{}) {
+			*q.ring.at(q.end) = it
+			if t := it.That(); t != nil {
+				t.number(q.end)
 			}
-		default:
-			t.next = h
-			if q.head.CompareAndSwap(h, t) {
-				return pushedDone
-			}
+			q.end++
 		}
 	}
 }
 
-// flush takes over what has come in. The caller holds mu.
-func (q *Inbox) flush() { q.accept(q.grab()) }
-
-// grab takes the chain of what has come in on head, newest first, and says
-// whether the lane comes after it. The caller holds mu.
-func (q *Inbox) grab() (newest *Task, lane bool) {
-	lane = q.offered() // first, so that what its caller has posted before is on head
-	switch q.head.Load() {
-	case nil, asleep, closed:
-		return nil, lane
+// recall ends what lend has begun: what the worker has not claimed it will not. The caller holds mu.
+func (q *Inbox) recall() {
+	q.news.Store(true) // first, as the worker looks for it when it finds nothing to claim
+	if from := q.claimed.Swap(q.lent); from < q.lent {
+		q.first = from
 	}
-	return q.head.Swap(nil), lane
+	q.view.Store(nil)
 }
 
-// accept appends what grab said. The caller holds mu.
-func (q *Inbox) accept(newest *Task, lane bool) {
-	if newest != nil {
-		q.enlist(newest)
-	}
-	if lane {
-		t := q.receive()
-		t.next = nil
-		q.enlist(t)
-	}
-}
-
-// enlist appends a chain that came from head. The caller holds mu.
-func (q *Inbox) enlist(newest *Task) {
-	// T3: oldest first. The walk begins with the newest and turns the chain round.
-	var oldest *Task // so far
-	for t := newest; t != nil; {
-		next := t.next
-		t.next, t.queued = oldest, true
-		if oldest != nil {
-			oldest.prev = t
-		}
-		t, oldest = next, t
-	}
-	if q.last == nil {
-		q.first = oldest
-	} else {
-		q.last.next, oldest.prev = oldest, q.last
-	}
-	q.last = newest
-}
-
-// remove takes t out of the list. The caller holds mu.
-func (q *Inbox) remove(t *Task) {
-	if t.prev == nil {
-		q.first = t.next
-	} else {
-		t.prev.next = t.next
-	}
-	if t.next == nil {
-		q.last = t.prev
-	} else {
-		t.next.prev = t.prev
-	}
-	t.next, t.prev, t.queued = nil, nil, false
-	q.uncount(t)
-}
-
-// uncount makes room for another counted Task.
+// uncount makes room for another counted item.
 func (q *Inbox) uncount(t *Task) {
-	if q.limit > 0 && t.Counted {
+	if q.limit > 0 && counts(t) {
 		q.counted.Add(-1)
 	}
 }
 
-// pop takes the oldest Task out, or returns nil. The caller holds mu.
-func (q *Inbox) pop() *Task {
-	if q.first == nil {
-		t, lane := q.grab()
-		switch {
-		case t == nil && !lane:
-			return nil
-		case t == nil: // alone, and never on the list
-			return q.receive()
-		case t.next == nil && !lane: // likewise
-			q.uncount(t)
-			return t
-		}
-		q.accept(t, lane)
-	}
-	t := q.first
-	q.remove(t)
-	return t
-}
-
-// Gather puts what has come in into the order in which it stands, so that what is
-// posted after it comes after all of that: else it might join a batch that is
-// open, or pass what lies in the lane.
-func (q *Inbox) Gather() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.head.Load() == closed { // the worker may have ended, and would not see it
-		return
-	}
-	q.posts.mu.Lock()
-	q.posts.seal()
-	q.posts.mu.Unlock()
-	q.flush()
-}
-
-// Cancel takes t out of the queue unless something else has. It reports whether
-// it did; then t will never run and belongs to the caller.
+// Cancel takes t, a call's, out of the queue unless something else has. It reports whether it did;
+// then t will never run and belongs to the caller.
 func (q *Inbox) Cancel(t *Task) bool {
-	q.mu.Lock()
+	q.lock()
 	defer q.mu.Unlock()
-	// Nobody would run a late offer to a closed Inbox, see Gather.
-	if t.lane != nil || q.head.Load() != closed {
-		q.flush()
+	if t.call == q.lane.Load() && q.offered() {
+		q.receive()
+	} else {
+		// T12: only what the worker has not claimed, and cannot claim any more.
+		q.recall()
+		if t.at < q.first || t.at >= q.end || q.ring.at(t.at).That() != t {
+			return false
+		}
+		*q.ring.at(t.at) = item{}
 	}
-	// T12: only what is still queued; the worker takes Tasks under the same lock.
-	if !t.queued {
-		return false
-	}
-	q.remove(t)
 	t.endWait()
 	return true
 }
 
-// Drop takes out everything that is queued, oldest first, and finishes it as
-// Dropped with err. It returns how many there were, but for the Thread's own.
-func (q *Inbox) Drop(err error) int {
-	q.mu.Lock()
-	n := 0
-	if q.running != nil {
-		n = q.running.clear()
-	}
-	q.flush()
-	t := q.first
-	q.first, q.last = nil, nil
-	for d := t; d != nil; d = d.next {
-		d.prev, d.queued = nil, false
-		q.uncount(d)
-		if d.batch != nil {
-			q.posts.sealIf(d)
-			n += d.clear()
-		}
-	}
+// Drop takes out everything that is queued, oldest first, and finishes it as Dropped with err. It
+// returns how many there were, but for the Thread's own.
+func (q *Inbox) Drop(err error) (n int) {
+	q.lock()
+	q.recall()
+	q.gather()
+	ring, first, end := q.ring, q.first, q.end
+	q.ring, q.first, q.full = nil, end, end
 	q.mu.Unlock()
-	for t != nil {
-		next := t.next
-		t.next = nil
-		if t.batch == nil {
-			if !t.Own {
-				n++
-			}
-			t.Finish(Dropped, err) // t is its waiter's now
+	for i := first; i < end; i++ {
+		it := *ring.at(i)
+		if it == (item{}) {
+			continue
 		}
-		t = next
+		t := it.That()
+		q.uncount(t)
+		if t == nil || !t.Own {
+			n++
+		}
+		if t != nil {
+			t.Finish(Dropped, err) // it is its caller's now
+		}
 	}
 	return n
 }

@@ -16,18 +16,15 @@ func TestLayout(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Sizeof(Task{}), uintptr(line))
 	require.Greater(t, unsafe.Sizeof(Task{}), uintptr(48))
 	var q Inbox
-	require.EqualValues(t, line, unsafe.Offsetof(q.head))
-	require.EqualValues(t, 2*line, unsafe.Offsetof(q.mu))
-	require.EqualValues(t, 3*line, unsafe.Offsetof(q.pool))
+	require.EqualValues(t, line, unsafe.Offsetof(q.mu))
+	require.EqualValues(t, 2*line, unsafe.Offsetof(q.claimed))
+	require.EqualValues(t, 3*line, unsafe.Offsetof(q.busy))
 	// Objects of three and of four lines begin on a line.
 	require.LessOrEqual(t, unsafe.Sizeof(q), uintptr(4*line))
 	require.Greater(t, unsafe.Sizeof(q), uintptr(3*line+32))
-	var l lane
-	require.EqualValues(t, line, unsafe.Offsetof(l.task))
-	require.EqualValues(t, 2*line, unsafe.Offsetof(l.caller))
-	require.EqualValues(t, 3*line, unsafe.Offsetof(l.meter))
-	require.LessOrEqual(t, unsafe.Sizeof(l), uintptr(4*line))
-	require.Greater(t, unsafe.Sizeof(l), uintptr(3*line+32))
-	require.EqualValues(t, line, unsafe.Sizeof(batch{}))
-	require.LessOrEqual(t, unsafe.Sizeof(waiter{}), uintptr(line))
+	var c call
+	require.EqualValues(t, line, unsafe.Offsetof(c.task))
+	require.EqualValues(t, 2*line, unsafe.Offsetof(c.Frame))
+	require.LessOrEqual(t, unsafe.Sizeof(c), uintptr(3*line))
+	require.Greater(t, unsafe.Sizeof(c), uintptr(2*line+32))
 }

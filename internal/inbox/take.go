@@ -19,7 +19,7 @@ func (q *Inbox) WakeAt(at int64) {
 	}
 	// C6: first the time, then the look for the mark of sleep; doze does it the other way round.
 	q.until.Store(at)
-	if q.head.Load() == asleep && q.head.CompareAndSwap(asleep, nil) {
+	if q.state.Load() == asleep && q.state.CompareAndSwap(asleep, awake) {
 		q.bell.Ring()
 	}
 }
@@ -33,13 +33,9 @@ func (q *Inbox) due() bool {
 	return at != prim.Never && prim.Now() >= at
 }
 
-// Serve sets how the worker goes about it from now on, and returns how it did.
-// Called inside a Task, it leaves the batch of that to the garbage collector: its
-// call will look at it again. Only the worker may call it.
+// Serve sets how the worker goes about it from now on, and returns how it did. Only
+// the worker may call it.
 func (q *Inbox) Serve(s Service) (before Service) {
-	if s.Nested && q.running != nil {
-		q.running.inCall = true
-	}
 	before = q.service
 	q.service = s
 	return before
@@ -60,7 +56,7 @@ func (q *Inbox) Next(after pace.After, tasksFirst bool) (t *Task, slept, end boo
 		if q.due() || q.watch(after) {
 			continue
 		}
-		q.pool.shed()
+		q.shed()
 		from := q.pace.Sleep(&q.waiting, after)
 		if until := q.until.Load(); q.doze(until) {
 			q.sleep(until)
@@ -77,36 +73,147 @@ func (q *Inbox) Try(tasksFirst bool) (t *Task, due, end bool) {
 		if !tasksFirst && q.due() {
 			return nil, true, false
 		}
-		if t = q.unfinished(); t != nil {
+		if t = q.next(); t != nil {
 			return t, false, false
 		}
-		q.mu.Lock()
-		q.finish()
-		t = q.pop()
-		end = t == nil && q.head.Load() == closed && !q.due()
-		if t != nil && t.batch != nil {
-			q.posts.sealIf(t)
-			q.running = t
-			q.mu.Unlock()
-			continue
+		if !q.news.Load() && !q.handed() && q.state.Load() != closed {
+			return nil, false, false
 		}
+		q.lock()
+		more := q.lend()
+		if !more && q.offered() {
+			t = q.receive()
+		}
+		end = !more && t == nil && q.state.Load() == closed && !q.due()
 		q.mu.Unlock()
-		return t, false, end
+		if !more {
+			return t, false, end
+		}
 	}
 }
 
 // Pending reports whether Try would find something. Only the worker may call it.
 func (q *Inbox) Pending() bool {
-	if q.due() || q.unfinished() != nil {
+	if q.due() {
 		return true
 	}
-	q.mu.Lock()
+	q.lock()
 	defer q.mu.Unlock()
-	switch q.head.Load() {
-	case nil, asleep, closed:
-		return q.first != nil || q.offered()
+	q.recall()
+	return q.queued() || q.offered()
+}
+
+// queued reports whether something is queued and not lent. The worker calls it, which
+// has read all that it has claimed, and holds mu.
+func (q *Inbox) queued() bool {
+	for q.first < q.end && *q.ring.at(q.first) == (item{}) {
+		q.first++
 	}
-	return true
+	return q.first < q.end
+}
+
+// lend lets the worker claim all that is queued, and reports whether that is something.
+// The worker calls it, which has claimed all that was lent before, and holds mu.
+func (q *Inbox) lend() bool {
+	more := q.queued()
+	if more {
+		q.gather() // behind what its caller has posted before
+		q.bare = q.tasksEnd <= q.first
+		q.claimed.Store(q.first)
+		q.full = q.first + q.ring.size()
+		q.lent = q.end
+		q.end = (q.end + 7) &^ 7 // what comes in now lies on a line that the worker does not write
+		q.first = q.end
+		if q.view.Load() != q.ring {
+			q.view.Store(q.ring)
+		}
+	}
+	if q.news.Load() {
+		q.news.Store(false)
+	}
+	return more
+}
+
+// claim takes the next item of what is lent. Only the worker may call it.
+func (q *Inbox) claim() (it item, ok bool) {
+	ring := q.view.Load() // before it claims: then it has the ring in which the item is
+	if q.claimed.Load() >= q.lent {
+		return item{}, false
+	}
+	i := q.claimed.Add(1) - 1
+	if i >= q.lent {
+		return item{}, false // recalled meanwhile
+	}
+	at := ring.at(i)
+	it, *at = *at, item{}
+	return it, true
+}
+
+// next returns the next Task of what is lent, or nil. Only the worker may call it.
+func (q *Inbox) next() *Task {
+	for {
+		it, ok := q.claim()
+		switch {
+		case !ok:
+			return nil
+		case it == (item{}):
+			continue
+		}
+		t := it.That()
+		q.uncount(t)
+		if t == nil {
+			t = q.posted(it.Func())
+		}
+		return t
+	}
+}
+
+// posts is the Task that stands for posted closures: for one that was claimed, and, if
+// no Task comes between, for those behind it. The worker's.
+type posts struct {
+	Task
+	q *Inbox
+	f func()
+}
+
+// Chunk is how many posted closures Next hands out as one Task, at most.
+const Chunk = 15
+
+// posted returns the Task that stands for f.
+func (q *Inbox) posted(f func()) *Task {
+	p := q.posts
+	if p == nil {
+		p = &posts{q: q}
+		p.run = p.callAll
+		q.posts = p
+	}
+	p.f, p.weight = f, Chunk
+	// In a bubble only the worker itself may drop what is queued, in between; and
+	// with timers no more than one closure may come before them.
+	if !q.bare || q.service.Single || q.bubble != 0 || q.until.Load() != prim.Never {
+		p.weight = 1
+	}
+	return &p.Task
+}
+
+// callAll is the closure of that Task. A closure of it that panics or calls
+// runtime.Goexit ends callAll, and Next hands out the rest. One that lets others in comes
+// back to what they have left.
+func (p *posts) callAll() {
+	f := p.f
+	p.f = nil
+	for n := p.weight; ; n-- {
+		f()
+		if n == 1 || !p.q.bare || p.q.until.Load() != prim.Never {
+			return // a timer may be due
+		}
+		it, ok := p.q.claim()
+		if !ok {
+			return
+		}
+		p.q.uncount(nil)
+		f = it.Func()
+	}
 }
 
 // watch spins for a while if that is the way to wait. It reports whether the
@@ -121,7 +228,7 @@ func (q *Inbox) watch(after pace.After) bool {
 	}
 	for {
 		for range watch.Looks() {
-			if q.handed() || q.head.Load() != nil {
+			if q.handed() || q.news.Load() {
 				q.waiting.Found()
 				return true
 			}
@@ -131,25 +238,41 @@ func (q *Inbox) watch(after pace.After) bool {
 		if now >= q.until.Load() {
 			return true
 		}
-		if on, elsewhere := watch.Goes(now); !on {
-			return elsewhere // a Cancel may have moved it from head to the list
+		if on, again := watch.Goes(now); !on {
+			if again {
+				q.shed()
+			}
+			return again
 		}
 	}
+}
+
+// shed gives up the ring of a burst. The worker calls it when it has nothing to do.
+func (q *Inbox) shed() {
+	if q.view.Load().size() <= ringKept {
+		return
+	}
+	q.lock()
+	if q.first == q.end {
+		q.ring, q.full = nil, q.end
+		q.view.Store(nil)
+	}
+	q.mu.Unlock()
 }
 
 // doze marks the worker asleep. It reports whether the bell will be rung; if not,
 // there is something to look at. Only the worker may call it.
 //
 // Either asleep comes first and Put or Close sees it and rings, or they were
-// first and what came in is seen here: on head, in a lane or, if a Cancel has
-// taken it over meanwhile, on the list. So it is with WakeAt and until.
+// first and what came in is seen here, in the queue or in the lane. So it is with
+// WakeAt and until.
 func (q *Inbox) doze(until int64) bool {
-	q.mu.Lock()
+	q.lock()
 	defer q.mu.Unlock()
-	if q.first != nil || !q.head.CompareAndSwap(nil, asleep) {
+	if q.first != q.end || !q.state.CompareAndSwap(awake, asleep) {
 		return false
 	}
-	return !q.offered() && q.until.Load() == until || !q.head.CompareAndSwap(asleep, nil)
+	return !q.offered() && q.until.Load() == until || !q.state.CompareAndSwap(asleep, awake)
 }
 
 // sleep parks until the bell rings or until has come. Only the worker may call
@@ -157,7 +280,7 @@ func (q *Inbox) doze(until int64) bool {
 func (q *Inbox) sleep(until int64) {
 	if until == prim.Never {
 		q.bell.Wait()
-	} else if !q.bell.WaitUntil(&q.alarm, until) && !q.head.CompareAndSwap(asleep, nil) {
+	} else if !q.bell.WaitUntil(&q.alarm, until) && !q.state.CompareAndSwap(asleep, awake) {
 		q.bell.Wait() // whoever was quicker rings
 	}
 }

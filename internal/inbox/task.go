@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"github.com/ste-go/ste/internal/opaque"
 	"github.com/ste-go/ste/internal/pace"
 	"github.com/ste-go/ste/internal/prim"
 )
@@ -15,149 +16,139 @@ const (
 	Dropped             // the closure never ran: Err says why
 )
 
-// A Sink gets the end of a Task that nobody waits for inside Wait. It is called
-// once, by the worker or by whoever drops the Task.
+// A Sink gets the end of a Task that nobody waits for inside Wait. It is called once, by the worker
+// or by whoever drops the Task.
 type Sink interface {
 	Finish(end End, err error)
 }
 
-// A Task is one closure on its way through an Inbox. One party owns it at any
-// time, and only the owner touches its plain fields: the submitter from Get to
-// Put; the Inbox until exactly one of Next, Cancel or Drop takes the Task out;
-// that taker until Finish; and, if the Task is waited for, the submitter again
-// from the return of Wait to Recycle.
+// A Task is one closure on its way through an Inbox. One party owns it at any time, and only the
+// owner touches its plain fields: the submitter from Get to Put; the Inbox until exactly one of
+// Next, Cancel or Drop takes the Task out; that taker until Finish; and, if the Task is waited for,
+// the submitter again from the return of Wait to Recycle.
 //
-// A Task fits a cache line. In the quick case the worker writes nothing here but
-// state, so that the line crosses between two processors as seldom as can be.
+// Those of Get are calls; others are made where they are needed. A Task fits a cache line, and in a
+// call nobody writes it in the quick case.
 type Task struct {
-	// run is the closure. That of a lane's Task is in a hand, and here only while
-	// the caller sleeps.
-	run func()
+	run func() // the closure; of a call here only while the caller sleeps
 
-	// In head's chain and in the pool: next; in the list: both, guarded by Inbox.mu.
-	next, prev *Task
+	*call // nil if nobody waits; immutable
 
-	*waiter // nil if nobody has ever waited for this Task
-	*batch  // nil if this is one closure
+	Sink Sink // gets the end, or nil; immutable
 
-	lane *lane // whose Task this is, or nil; immutable
+	// bell is what the caller sleeps on. It is rung at most once for each Put, and then heard before
+	// the Task can be used again. gate stands in for it where the caller is in a synctest bubble and
+	// the Inbox is not: a channel made there may not be touched from outside, a mutex may. It is
+	// locked from the start; Finish unlocks it. Immutable.
+	bell prim.Bell
+	gate *prim.Mutex
 
-	// state is how far the wait for this Task has come, unless that is in a hand.
-	// It is over when it equals want, which Get sets to another number each time.
-	//
-	//	-> parked           Get, for a Task with a gate
-	//	pending -> parked   the waiter, before it sleeps
-	//	either -> want      Finish and Cancel: the closure has ended, was dropped
-	//	                    or was cancelled, whether or not the waiter noticed
-	//
-	// Any number but want and parked is pending: so a Task is used again without
-	// touching state. Finish's exchange publishes how the Task ended and all that
-	// the closure did, and Finish signals a waiter that it finds parked. The
-	// waiter reads the word while it spins. The ring check reads it after
-	// Put, under ring.mu, until the waiter's edge is removed.
-	state prim.Word
-	want  uint32 // written by Get; read from then on
-
-	Posted  bool // nobody waits inside Wait
-	Own     bool // the Thread's own, which nobody has asked for: Drop does not count it
-	Counted bool // counts against the limit of New
-	HasSink bool // Frame is a Sink, which gets the end
-	queued  bool // in the list; guarded by Inbox.mu
+	Own    bool  // the Thread's own, which nobody has asked for: Drop does not count it; immutable
+	weight uint8 // of posts: see Weight
 }
 
-// parked is a state; want is below it.
-const parked = 1 << 31
+// A call is a Task with what it takes to wait for it. Its parts lie on lines of their own: what
+// both sides write, what both only read in the quick case, what the caller writes.
+type call struct {
+	// hands are used in turn. So a closure in the hand that was not used last has just come in, and
+	// one in the other was taken over before.
+	hands [2]hand
+	_     [line - 16]byte // TestLayout
 
-// A waiter is what a Task has that is waited for.
-type waiter struct {
-	// Frame is a Sink, or what the Task keeps for its next use: see ste.Call.
+	task Task
+	_    [line - 56]byte
+
+	// Frame is what the Task keeps for its next use: see ste.Call.
 	Frame any
 
-	// How the Task ended, if the closure did not just return: written by Finish,
-	// read after Wait.
+	// How the Task ended, if the closure did not just return: written by Finish, read after Wait.
 	Err error
 	End End
 
-	// The submitter's: how often the Task was used, modulo 256; whether Put has
-	// woken the worker; the way to wait when it was queued; and when that was, if
-	// it is measured, else 0.
+	// The caller's: how often the Task was used, modulo 256; whether Put has woken the worker; which
+	// hand was used last; the way to wait when it was queued; and when that was, if it is measured.
 	uses uint8
 	woke bool
-	last uint8 // of a lane: which hand was used last
+	last uint8
 	arm  pace.Arm
 	from int64
 
-	// bell is what the waiter sleeps on. It is rung at most once for each Put,
-	// and then heard before the Task can be used again.
-	bell prim.Bell
-	// gate stands in for bell where the waiter is in a synctest bubble and the
-	// Inbox is not: a channel made there may not be touched from outside, a
-	// mutex may. It is locked from the start; Finish unlocks it.
-	gate *prim.Mutex
+	next *Task // in the pool
+	at   int64 // its number in the queue, if it is there; guarded by Inbox.mu
 }
 
-// start notes, before the Task is queued, how its caller will wait, and when it began
-// if that is to be measured.
-func (w *waiter) start(p *pace.Pace) {
-	w.uses++
-	w.woke = false
-	w.arm, w.from = p.Start(w.uses)
+// A hand is where a closure lies from Put to its end. Both sides watch it, and each writes it once
+// for a round trip: whoever wrote something else on its line first would see the line taken away,
+// by the other's watching, between the two.
+//
+//	nil -> the closure    the caller, in Put
+//	nil -> parked         the caller, in Put, if it has a gate
+//	closure -> parked     the caller, before it sleeps
+//	either -> nil         whoever has taken the Task out, at its end; or the caller whom the Inbox
+//	                      refuses, of the lane under mu
+//
+// The store publishes the closure, the exchange for nil how it ended and all that it did; who finds
+// parked then wakes the caller. Read by the caller while it spins, and by the ring check: after Put,
+// under ring.mu, until the caller's edge is removed.
+type hand = prim.Pointer[opaque.Code]
+
+// parked is the mark of a hand whose caller sleeps. The closure is in the Task then.
+var parked = new(opaque.Code)
+
+// number says which place it has in the queue. The caller holds Inbox.mu.
+func (t *Task) number(i int64) {
+	if t.call != nil {
+		t.at = i
+	}
 }
 
-// Func is the closure that the Task stands for. Who has taken the Task out may
-// call it.
+// taken returns the hand of a call that was taken out.
+func (t *Task) taken() *hand {
+	if h := &t.hands[0]; h.Load() != nil {
+		return h
+	}
+	return &t.hands[1]
+}
+
+// Func is the closure that the Task stands for. Who has taken the Task out may call it.
 func (t *Task) Func() func() {
-	if t.lane != nil {
-		return t.lane.run()
+	if t.call != nil {
+		if c := t.taken().Load(); c != parked {
+			return c.Func()
+		}
 	}
 	return t.run
 }
 
-// Over reports whether the wait for the Task has ended. It says nothing before Put.
-func (t *Task) Over() bool {
-	if t.lane != nil {
-		return t.lane.over()
-	}
-	return t.state.Load() == t.want
-}
+// Waited reports whether somebody waits for it inside Wait.
+func (t *Task) Waited() bool { return t.call != nil }
 
-// endWait ends the wait. It reports whether the waiter sleeps, or is about to.
+// Over reports whether the wait for a call has ended. It says nothing before Put.
+func (t *Task) Over() bool { return t.hands[t.last].Load() == nil }
+
+// endWait ends the wait for a call. It reports whether the caller sleeps, or is about to.
 func (t *Task) endWait() (sleeps bool) {
-	// T5: either exchange publishes what the closure did to whoever sees the end.
-	if t.lane != nil {
-		return t.lane.taken().Swap(nil) == parkedHand
-	}
-	return t.state.Swap(t.want) == parked
+	// T5: the exchange publishes what the closure did to whoever sees the end.
+	return t.taken().Swap(nil) == parked
 }
 
 // Weight is how many closures one call of Func may call.
-func (t *Task) Weight() uint32 {
-	if t.batch != nil {
-		return uint32(t.chunk)
-	}
-	return 1
-}
+func (t *Task) Weight() uint32 { return max(uint32(t.weight), 1) }
 
-// Finish hands the end of a Task to whoever waits for it. Nothing of the Task
-// may be used by the caller afterwards, unless Posted is set. It reports whether
-// it has woken the waiter.
+// Finish hands the end of a Task to whoever waits for it. Nothing of a call may be used afterwards.
+// It reports whether it has woken the caller.
 func (t *Task) Finish(end End, err error) (rang bool) {
 	switch {
-	case t.HasSink:
-		sink := t.Frame.(Sink)
-		t.run, t.Frame = nil, nil
-		sink.Finish(end, err)
+	case t.Sink != nil:
+		t.Sink.Finish(end, err)
 		return false
-	case t.Posted:
-		if t.batch == nil {
-			t.run = nil
-		}
+	case t.call == nil:
 		return false
 	case end != Returned:
 		t.End, t.Err = end, err
 	}
 	if !t.endWait() {
-		return false // the waiter has seen it, and t may be anyone's by now
+		return false // the caller has seen it, and t may be anyone's by now
 	}
 	// T7: the closure goes now; who sleeps may take its time to wake.
 	t.run = nil
@@ -169,20 +160,14 @@ func (t *Task) Finish(end End, err error) (rang bool) {
 	return true
 }
 
-// park announces the waiter's sleep. It reports whether the waiter may sleep; if
-// not, the Task is finished.
+// park announces the caller's sleep. It reports whether the caller may sleep; if not, the Task is
+// finished.
 func (t *Task) park() bool {
-	if t.lane != nil {
-		return t.lane.park()
+	h := &t.hands[t.last]
+	c := h.Load()
+	if c == nil {
+		return false
 	}
-	s := t.state.Load()
-	return s != t.want && t.state.CompareAndSwap(s, parked)
-}
-
-// Sink makes s get the end of t.
-func (t *Task) Sink(s Sink) {
-	if t.waiter == nil {
-		t.waiter = new(waiter)
-	}
-	t.Frame, t.HasSink = s, true
+	t.run = c.Func() // nobody may have taken it out yet
+	return h.CompareAndSwap(c, parked)
 }

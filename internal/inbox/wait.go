@@ -48,7 +48,7 @@ func (q *Inbox) watchEnd(t *Task) bool {
 	if !t.arm.Spins() || t.woke {
 		return false
 	}
-	watch := q.pace.CallerWatch(t.lane == nil || q.pool.others.Load() > 0)
+	watch := q.pace.CallerWatch(q.others.Load() > 0)
 	for {
 		for range prim.Looks {
 			if t.Over() {

@@ -22,7 +22,7 @@ func TestCancelLosesNoTask(t *testing.T) {
 			ended <- struct{}{}
 		}()
 		go func() {
-			for never := new(Task); !stop.Load(); {
+			for never := stranger(); !stop.Load(); {
 				q.Cancel(never)
 			}
 			ended <- struct{}{}
@@ -35,7 +35,7 @@ func TestCancelLosesNoTask(t *testing.T) {
 				if wait == pace.Adaptive {
 					q.pace.ForceSpin() // it spins, then sleeps
 				}
-				task := q.Get(true)
+				task := q.Get()
 				q.Put(task, nop)
 				q.Wait(task)
 				q.Recycle(task)

@@ -160,9 +160,7 @@ func (c *core) await(from *who.ID, ctx context.Context, ended <-chan struct{}, t
 		defer who.Leave(from)
 	}
 	c.waker.wake()
-	if ended == nil {
-		c.inbox.Wait(task)
-	} else if !c.inbox.WaitContext(ended, task) {
+	if !c.inbox.Wait(task, ended) {
 		return inbox.Dropped, cause(ctx)
 	}
 	return task.End, task.Err

@@ -34,11 +34,11 @@ type Inbox struct {
 	// state is awake, asleep when the worker sleeps or is about to, or closed.
 	//
 	//	awake -> asleep      worker, in doze, under mu
-	//	asleep -> awake      add, under mu; offer, WakeAt; worker: doze, under mu, and sleep
+	//	asleep -> awake      wake, after add, offer or WakeAt; worker: doze, under mu, and sleep
 	//	anything -> closed   Close, under mu, once
 	//
-	// Whoever but the worker replaces asleep rings the bell. Read by these, and by Closed. It
-	// publishes nothing: mu, the hands and until do.
+	// wake and Close ring the bell. Read by add under mu, and by everyone. It publishes nothing: mu,
+	// the hands and until do.
 	state prim.Word
 	bell  prim.Bell
 	pace  pace.Pace
@@ -57,8 +57,9 @@ type Inbox struct {
 	// whoever takes one out. Unused without a limit.
 	counted prim.Count
 	alarm   prim.Alarm // the worker's
-	// news says that something came in since the last lend. Set by push and Close, cleared by lend,
-	// under mu; the worker watches it while it spins.
+	// news is true if the worker has something to look at: when something is queued and not lent,
+	// and after Close. Set by push, recall and Close, cleared by lend, under mu; the worker watches
+	// it while it spins.
 	news      prim.Flag
 	handTaken uint8 // guarded by mu: which of the lane's hands was taken over last
 

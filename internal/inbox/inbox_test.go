@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"errors"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"testing"
@@ -108,7 +109,7 @@ func TestDrop(t *testing.T) {
 		task := q.Get()
 		require.Equal(t, Accepted, q.Put(task, nop))
 		wg.Go(func() {
-			q.Wait(task)
+			q.Wait(task, nil)
 			if task.End != Dropped || task.Err != why {
 				t.Error("not dropped")
 			}
@@ -139,7 +140,7 @@ func TestHammer(t *testing.T) {
 					cancelled++
 					mu.Unlock()
 				} else {
-					q.Wait(task)
+					q.Wait(task, nil)
 				}
 				q.Recycle(task)
 			}
@@ -224,6 +225,40 @@ func TestCancelledNeedNoRoom(t *testing.T) {
 	for _, task := range []*Task{stays, before} {
 		got, _, _ := q.Next(pace.Seen, false)
 		require.Same(t, task, got)
+	}
+}
+
+// However full the ring is when somebody looks into it, all comes out once and in order.
+func TestFullRing(t *testing.T) {
+	for seed := range uint64(1000) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		q := New(Config{Single: true})
+		next, posted := 0, 0
+		run := func() {
+			task, _, _ := q.Next(pace.Seen, false)
+			task.Func()()
+		}
+		for range 500 {
+			switch random.IntN(4) {
+			default:
+				i := posted
+				posted++
+				require.Equal(t, Accepted, q.Post(func() {
+					require.Equal(t, next, i)
+					next++
+				}))
+			case 2:
+				if next < posted {
+					run()
+				}
+			case 3:
+				require.Equal(t, next < posted, q.Pending()) // looks into it
+			}
+		}
+		for next < posted {
+			run()
+		}
+		require.False(t, q.Pending())
 	}
 }
 

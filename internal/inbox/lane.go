@@ -62,16 +62,16 @@ func (q *Inbox) Recycle(t *Task) {
 	}
 }
 
-// offer is add for the lane: h is its hand. The worker marks itself asleep and then looks at the
+// offer is add for the lane, whose hand h is. The worker marks itself asleep and then looks at the
 // hands; here it is the other way round, so that one sees the other.
-func (q *Inbox) offer(h *hand, run func()) (v Verdict, wake bool) {
+func (q *Inbox) offer(h *hand, run func()) (v Verdict, woke bool) {
 	if q.state.Load() == closed {
 		return Closed, false
 	}
 	h.Store(opaque.CodeOf(run))
 	switch q.state.Load() {
 	case asleep:
-		wake = q.state.CompareAndSwap(asleep, awake)
+		woke = q.wake()
 	case closed: // meanwhile; the worker may have ended, or be about to take it
 		q.lock()
 		defer q.mu.Unlock()
@@ -80,7 +80,7 @@ func (q *Inbox) offer(h *hand, run func()) (v Verdict, wake bool) {
 			return Closed, false
 		}
 	}
-	return Accepted, wake
+	return Accepted, woke
 }
 
 // offered reports whether there is an offer that was not taken over. The caller holds mu.

@@ -60,7 +60,7 @@ func TestLaneStaysBehindPosts(t *testing.T) {
 					wrong++
 				}
 			}))
-			q.Wait(task)
+			q.Wait(task, nil)
 			q.Recycle(task)
 		}
 		stop.Store(true)
@@ -101,7 +101,7 @@ func TestLaneAndClose(t *testing.T) {
 					t.Error("accepted after Close")
 				}
 				accepted++
-				q.Wait(task)
+				q.Wait(task, nil)
 				q.Recycle(task)
 			}
 		})
@@ -124,7 +124,7 @@ func TestLaneAndCancel(t *testing.T) {
 			task := q.Get()
 			require.Equal(t, Accepted, q.Put(task, func() { ran++ }))
 			go cancel()
-			if q.WaitContext(ctx.Done(), task) {
+			if q.Wait(task, ctx.Done()) {
 				finished++
 			}
 			require.True(t, task.Over())

@@ -35,40 +35,37 @@ func (r *ring) size() int64 {
 }
 
 const (
-	ringLeast = 64   // items in the smallest ring
-	ringKept  = 1024 // and in the largest that is kept when there is nothing to do
+	ringLeast = prim.Room // items in the smallest ring
+	ringKept  = 1024      // and in the largest that is kept when there is nothing to do
 )
 
 // Put queues t, which stands for run. On Closed and Full t stays the caller's.
 func (q *Inbox) Put(t *Task, run func()) (v Verdict) {
-	c, wake := t.call, false
+	c := t.call
 	if c == nil {
 		t.run = run
-		v, wake = q.add(t, opaque.That(t)) // t may be anyone's now
+		v, _ = q.add(t, opaque.That(t))
+		return v
+	}
+	c.uses++
+	c.arm, c.from = q.pace.Start(c.uses)
+	c.last ^= 1
+	h := &c.hands[c.last]
+	if c == q.lane.Load() {
+		v, c.woke = q.offer(h, run)
 	} else {
-		c.uses++
-		c.arm, c.from = q.pace.Start(c.uses)
-		c.last ^= 1
-		h := &c.hands[c.last]
-		switch {
-		case c == q.lane.Load():
-			v, wake = q.offer(h, run)
-		case t.gate != nil:
+		if t.gate != nil {
 			t.run = run
 			h.Store(parked)
-			v, wake = q.add(t, opaque.That(t))
-		default:
+		} else {
 			h.Store(opaque.CodeOf(run))
-			v, wake = q.add(t, opaque.That(t))
 		}
-		if v != Accepted {
+		if v, c.woke = q.add(t, opaque.That(t)); v != Accepted {
 			h.Store(nil)
-			c.last ^= 1
 		}
-		c.woke = wake
 	}
-	if wake {
-		q.bell.Ring()
+	if v != Accepted {
+		c.last ^= 1
 	}
 	return v
 }
@@ -86,15 +83,12 @@ func (q *Inbox) lock() {
 
 // Post queues f for nobody.
 func (q *Inbox) Post(f func()) Verdict {
-	v, wake := q.add(nil, opaque.Call[Task](f))
-	if wake {
-		q.bell.Ring()
-	}
+	v, _ := q.add(nil, opaque.Call[Task](f))
 	return v
 }
 
-// add queues an item, t or a closure. wake says that the caller must ring.
-func (q *Inbox) add(t *Task, it item) (v Verdict, wake bool) {
+// add queues an item, t or a closure; then t may be anyone's. woke says that the worker slept.
+func (q *Inbox) add(t *Task, it item) (v Verdict, woke bool) {
 	q.lock()
 	// T6: accepted or refused, under the lock that Close takes.
 	state := q.state.Load()
@@ -112,9 +106,17 @@ func (q *Inbox) add(t *Task, it item) (v Verdict, wake bool) {
 		q.gather() // it comes after all that was accepted
 	}
 	q.push(t, it)
-	wake = state == asleep && q.state.CompareAndSwap(asleep, awake)
 	q.mu.Unlock()
-	return Accepted, wake
+	return Accepted, state == asleep && q.wake()
+}
+
+// wake wakes the worker unless somebody else has. It reports whether it did.
+func (q *Inbox) wake() bool {
+	if !q.state.CompareAndSwap(asleep, awake) {
+		return false
+	}
+	q.bell.Ring()
+	return true
 }
 
 // push appends an item. The caller holds mu.

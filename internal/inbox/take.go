@@ -19,8 +19,8 @@ func (q *Inbox) WakeAt(at int64) {
 	}
 	// C6: first the time, then the look for the mark of sleep; doze does it the other way round.
 	q.until.Store(at)
-	if q.state.Load() == asleep && q.state.CompareAndSwap(asleep, awake) {
-		q.bell.Ring()
+	if q.state.Load() == asleep {
+		q.wake()
 	}
 }
 
@@ -122,7 +122,7 @@ func (q *Inbox) lend() bool {
 		q.claimed.Store(q.first)
 		q.full = q.first + q.ring.size()
 		q.lent = q.end
-		q.end = (q.end + 7) &^ 7 // what comes in now lies on a line that the worker does not write
+		q.end = min((q.end+7)&^7, q.full) // what comes in now lies on another line than what the worker writes
 		q.first = q.end
 		if q.view.Load() != q.ring {
 			q.view.Store(q.ring)
@@ -249,15 +249,12 @@ func (q *Inbox) watch(after pace.After) bool {
 
 // shed gives up the ring of a burst. The worker calls it when it has nothing to do.
 func (q *Inbox) shed() {
-	if q.view.Load().size() <= ringKept {
-		return
-	}
 	q.lock()
-	if q.first == q.end {
+	defer q.mu.Unlock()
+	if q.first == q.end && q.ring.size() > ringKept {
 		q.ring, q.full = nil, q.end
 		q.view.Store(nil)
 	}
-	q.mu.Unlock()
 }
 
 // doze marks the worker asleep. It reports whether the bell will be rung; if not,

@@ -37,7 +37,7 @@ func TestCancelLosesNoTask(t *testing.T) {
 				}
 				task := q.Get()
 				q.Put(task, nop)
-				q.Wait(task)
+				q.Wait(task, nil)
 				q.Recycle(task)
 				done.Add(1)
 			}

@@ -34,5 +34,10 @@ func (e Either[T]) That() *T {
 	return (*T)(unsafe.Add(e.p, -1))
 }
 
-// Func returns the func value, which it must be.
-func (e Either[T]) Func() func() { return (*Code)(e.p).Func() }
+// Func returns the func value, or nil if it is none.
+func (e Either[T]) Func() func() {
+	if uintptr(e.p)&1 != 0 {
+		return nil
+	}
+	return (*Code)(e.p).Func()
+}

@@ -140,9 +140,9 @@ func init() {
 			w.check(over == 2, "T3: a Submit before its caller's posts")
 		}, end)
 	}
-	// T3, T6: a closure of a batch lets the rest of its batch in, and others post.
-	scenarios["RunPending in a batch"] = func(w *world, wait ste.WaitStrategy) {
-		th := make1(w, ste.WithWaitStrategy(wait))
+	// T3, T6: a posted closure lets those behind it in, and others post and wait.
+	scenarios["RunPending among posts"] = func(w *world, wait ste.WaitStrategy) {
+		th := make1(w, ste.WithWaitStrategy(wait), w.noPanic())
 		ran, posted := 0, 0
 		post := func(f func()) {
 			err := th.Post(func() { ran++; f() })
@@ -158,15 +158,15 @@ func init() {
 		w.caller("lets in", func() {
 			post(func() {
 				th.RunPending()
-				post(func() {}) // to a batch that may be that one, if it was used again
+				post(func() {})
 				post(func() {})
 			})
 			post(func() {})
 		}, end)
 		w.caller("posts", func() {
-			for range 2 {
-				post(func() {})
-			}
+			post(func() {})
+			_, err := ste.Async(th, func() (int, error) { return 0, nil })
+			w.check(err == nil, "Async: %v", err)
 		}, end)
 	}
 	// Run inside a task ends with its ctx, and loses nobody.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/explore"
+	"github.com/ste-go/ste/internal/prim"
 )
 
 // scenarios are what is explored. Each is a program for two or three callers.
@@ -157,7 +158,32 @@ var scenarios = map[string]func(w *world, wait ste.WaitStrategy){
 			w.check(w.submit(th, "task") == nil, "not accepted")
 		}, w.closing(th))
 	},
-	// T6, T12: the same while somebody closes the Thread.
+	// T3, T6, T12: two of three that wait give up as the first one runs.
+	"three give up": func(w *world, wait ste.WaitStrategy) {
+		th := make1(w, ste.WithWaitStrategy(wait))
+		ctx, cancel := context.WithCancel(context.Background())
+		w.caller("caller", func() {
+			c := w.call("task")
+			c.ended(th.Submit(func() {
+				c.f()
+				cancel()
+			}))
+		}, w.closing(th))
+		for i := range 2 {
+			w.caller(fmt.Sprint("gives up ", i), func() {
+				c := w.call(fmt.Sprint("task ", i))
+				err := th.SubmitContext(ctx, c.f)
+				c.ended(err)
+				w.check(err == nil || errors.Is(err, context.Canceled), "SubmitContext: %v", err)
+				w.check(w.submit(th, fmt.Sprint("task after ", i)) == nil, "not accepted")
+			}, w.closing(th))
+		}
+	},
+	// T3, T6, T12: a call between posts is given up while the first of them runs.
+	"given up among posts": givenUp(0),
+	// The same when the queue needs more room meanwhile.
+	"given up among more posts": givenUp(4),
+	// T6, T12: one of two callers gives up while somebody closes the Thread.
 	"close and one gives up": func(w *world, wait ste.WaitStrategy) {
 		th := make1(w, ste.WithWaitStrategy(wait))
 		ctx, cancel := context.WithCancel(context.Background())
@@ -258,8 +284,8 @@ var scenarios = map[string]func(w *world, wait ste.WaitStrategy){
 		turn(b, a, "a's task")
 	},
 	// T3: an Async of one goroutine between its posts, while another posts.
-	"sealed": func(w *world, wait ste.WaitStrategy) {
-		th := make1(w, ste.WithWaitStrategy(wait))
+	"Async between posts": func(w *world, wait ste.WaitStrategy) {
+		th := make1(w, ste.WithWaitStrategy(wait), w.noPanic())
 		next := 0
 		w.caller("sender", func() {
 			for i := range 3 {
@@ -357,4 +383,56 @@ var scenarios = map[string]func(w *world, wait ste.WaitStrategy){
 			})
 		}
 	},
+}
+
+func givenUp(more int) func(w *world, wait ste.WaitStrategy) {
+	return func(w *world, wait ste.WaitStrategy) {
+		th := make1(w, ste.WithWaitStrategy(wait), w.noPanic())
+		ctx, cancel := context.WithCancel(context.Background())
+		begun, first, all, back := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+		next, posted := 0, 0
+		post := func(f func()) {
+			n := posted
+			posted++
+			w.check(th.Post(func() {
+				w.check(next == n, "T3: post %d runs as number %d", n, next)
+				next++
+				f()
+			}) == nil, "not posted")
+		}
+		end := func() {
+			w.check(th.Close() == nil, "Close failed")
+			w.check(next == posted, "T6: %d posted, %d ran", posted, next)
+		}
+		w.caller("holds the lane", func() {
+			w.check(th.Submit(func() {
+				prim.Close(begun)
+				prim.Await(all)
+			}) == nil, "not accepted")
+		}, end)
+		w.caller("posts", func() {
+			prim.Await(begun)
+			post(func() {
+				for range more {
+					post(func() {})
+				}
+				cancel()
+				prim.Await(back)
+			})
+			prim.Close(first)
+		}, end)
+		w.caller("gives up", func() {
+			prim.Await(first)
+			c := w.call("task given up")
+			err := th.SubmitContext(ctx, c.f)
+			c.ended(err)
+			w.check(err == nil || errors.Is(err, context.Canceled), "SubmitContext: %v", err)
+			prim.Close(back)
+		}, end)
+		w.caller("posts more", func() {
+			prim.Await(first)
+			post(func() {})
+			prim.Close(all)
+		}, end)
+	}
 }

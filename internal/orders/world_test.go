@@ -47,6 +47,11 @@ func make1(w *world, opts ...ste.Option) *ste.Thread {
 	return th
 }
 
+// noPanic is for posts that do not panic.
+func (w *world) noPanic() ste.Option {
+	return ste.WithErrorHandler(func(err error) { w.check(false, "%v", err) })
+}
+
 // closing closes th and checks T13: all that it had accepted has run.
 func (w *world) closing(th *ste.Thread) func() {
 	return func() {

@@ -219,6 +219,9 @@ func Delay(int) {}
 // Looks is how often a spinning side looks between two readings of the clock.
 const Looks = 1
 
+// Room is how much room a queue begins with.
+const Room = 2
+
 // Yield lets other goroutines run.
 func Yield() { explore.Point(explore.Spin, "yield", nil) }
 

@@ -52,6 +52,9 @@ func Delay(n int) {
 // Looks is how often a spinning side looks between two readings of the clock.
 const Looks = 64
 
+// Room is how much room a queue begins with.
+const Room = 64
+
 // Yield lets other goroutines run.
 func Yield() { runtime.Gosched() }
 

@@ -134,38 +134,32 @@ func (q *Inbox) lend() bool {
 	return more
 }
 
-// claim takes the next item of what is lent. Only the worker may call it.
-func (q *Inbox) claim() (it item, ok bool) {
+// claim takes the next item of what is lent, if there is one. Only the worker may call it.
+func (q *Inbox) claim() (it item) {
 	ring := q.view.Load() // before it claims: then it has the ring in which the item is
-	if q.claimed.Load() >= q.lent {
-		return item{}, false
+	for it == (item{}) && q.claimed.Load() < q.lent {
+		i := q.claimed.Add(1) - 1
+		if i >= q.lent {
+			break // recalled meanwhile
+		}
+		at := ring.at(i)
+		it, *at = *at, item{}
 	}
-	i := q.claimed.Add(1) - 1
-	if i >= q.lent {
-		return item{}, false // recalled meanwhile
-	}
-	at := ring.at(i)
-	it, *at = *at, item{}
-	return it, true
+	return it
 }
 
 // next returns the next Task of what is lent, or nil. Only the worker may call it.
 func (q *Inbox) next() *Task {
-	for {
-		it, ok := q.claim()
-		switch {
-		case !ok:
-			return nil
-		case it == (item{}):
-			continue
-		}
-		t := it.That()
-		q.uncount(t)
-		if t == nil {
-			t = q.posted(it.Func())
-		}
-		return t
+	it := q.claim()
+	if it == (item{}) {
+		return nil
 	}
+	t := it.That()
+	q.uncount(t)
+	if t == nil {
+		t = q.posted(it.Func())
+	}
+	return t
 }
 
 // posts is the Task that stands for posted closures: for one that was claimed, and, if
@@ -207,8 +201,8 @@ func (p *posts) callAll() {
 		if n == 1 || !p.q.bare || p.q.until.Load() != prim.Never {
 			return // a timer may be due
 		}
-		it, ok := p.q.claim()
-		if !ok {
+		it := p.q.claim()
+		if it == (item{}) {
 			return
 		}
 		p.q.uncount(nil)

@@ -11,8 +11,8 @@ type Service struct {
 	Single bool // each Task is one closure
 }
 
-// WakeAt says that Next must return at a time, instead of when was said before.
-// Calls must not overlap.
+// WakeAt says that Next must return at a time, instead of when was said before. Calls must not
+// overlap.
 func (q *Inbox) WakeAt(at int64) {
 	if at == q.until.Load() {
 		return
@@ -33,19 +33,18 @@ func (q *Inbox) due() bool {
 	return at != prim.Never && prim.Now() >= at
 }
 
-// Serve sets how the worker goes about it from now on, and returns how it did. Only
-// the worker may call it.
+// Serve sets how the worker goes about it from now on, and returns how it did. Only the worker may
+// call it.
 func (q *Inbox) Serve(s Service) (before Service) {
 	before = q.service
 	q.service = s
 	return before
 }
 
-// Next takes the oldest Task out, waiting until there is one. It returns nil and
-// end once the Inbox is closed and empty, and nil alone when the time has come
-// that WakeAt gave. With tasksFirst a queued Task comes before a time that has come.
-// after says how the last Task ended, slept that the worker slept. Only the worker may
-// call it.
+// Next takes the oldest Task out, waiting until there is one. It returns nil and end once the Inbox
+// is closed and empty, and nil alone when the time has come that WakeAt gave. With tasksFirst a
+// queued Task comes before a time that has come. after says how the last Task ended, slept that the
+// worker slept. Only the worker may call it.
 func (q *Inbox) Next(after pace.After, tasksFirst bool) (t *Task, slept, end bool) {
 	for {
 		var due bool
@@ -66,8 +65,8 @@ func (q *Inbox) Next(after pace.After, tasksFirst bool) (t *Task, slept, end boo
 	}
 }
 
-// Try is Next that does not wait. due says that the time has come that WakeAt
-// gave; with tasksFirst a queued Task comes before that. Only the worker may call it.
+// Try is Next that does not wait. due says that the time has come that WakeAt gave; with tasksFirst
+// a queued Task comes before that. Only the worker may call it.
 func (q *Inbox) Try(tasksFirst bool) (t *Task, due, end bool) {
 	for {
 		if !tasksFirst && q.due() {
@@ -103,8 +102,8 @@ func (q *Inbox) Pending() bool {
 	return q.queued() || q.offered()
 }
 
-// queued reports whether something is queued and not lent. The worker calls it, which
-// has read all that it has claimed, and holds mu.
+// queued reports whether something is queued and not lent. The worker calls it, which has read all
+// that it has claimed, and holds mu.
 func (q *Inbox) queued() bool {
 	for q.first < q.end && *q.ring.at(q.first) == (item{}) {
 		q.first++
@@ -112,8 +111,8 @@ func (q *Inbox) queued() bool {
 	return q.first < q.end
 }
 
-// lend lets the worker claim all that is queued, and reports whether that is something.
-// The worker calls it, which has claimed all that was lent before, and holds mu.
+// lend lets the worker claim all that is queued, and reports whether that is something. The worker
+// calls it, which has claimed all that was lent before, and holds mu.
 func (q *Inbox) lend() bool {
 	more := q.queued()
 	if more {
@@ -162,8 +161,8 @@ func (q *Inbox) next() *Task {
 	return t
 }
 
-// posts is the Task that stands for posted closures: for one that was claimed, and, if
-// no Task comes between, for those behind it. The worker's.
+// posts is the Task that stands for posted closures: for one that was claimed, and, if no Task
+// comes between, for those behind it. The worker's.
 type posts struct {
 	Task
 	q *Inbox
@@ -190,9 +189,8 @@ func (q *Inbox) posted(f func()) *Task {
 	return &p.Task
 }
 
-// callAll is the closure of that Task. A closure of it that panics or calls
-// runtime.Goexit ends callAll, and Next hands out the rest. One that lets others in comes
-// back to what they have left.
+// callAll is the closure of that Task. A closure of it that panics or calls runtime.Goexit ends
+// callAll, and Next hands out the rest. One that lets others in comes back to what they have left.
 func (p *posts) callAll() {
 	f := p.f
 	p.f = nil
@@ -210,8 +208,8 @@ func (p *posts) callAll() {
 	}
 }
 
-// watch spins for a while if that is the way to wait. It reports whether the
-// worker should look before it sleeps.
+// watch spins for a while if that is the way to wait. It reports whether the worker should look
+// before it sleeps.
 func (q *Inbox) watch(after pace.After) bool {
 	if q.service.Nested {
 		return false
@@ -251,12 +249,11 @@ func (q *Inbox) shed() {
 	}
 }
 
-// doze marks the worker asleep. It reports whether the bell will be rung; if not,
-// there is something to look at. Only the worker may call it.
+// doze marks the worker asleep. It reports whether the bell will be rung; if not, there is
+// something to look at. Only the worker may call it.
 //
-// Either asleep comes first and Put or Close sees it and rings, or they were
-// first and what came in is seen here, in the queue or in the lane. So it is with
-// WakeAt and until.
+// Either asleep comes first and Put or Close sees it and rings, or they were first and what came in
+// is seen here, in the queue or in the lane. So it is with WakeAt and until.
 func (q *Inbox) doze(until int64) bool {
 	q.lock()
 	defer q.mu.Unlock()
@@ -266,8 +263,7 @@ func (q *Inbox) doze(until int64) bool {
 	return !q.offered() && q.until.Load() == until || !q.state.CompareAndSwap(asleep, awake)
 }
 
-// sleep parks until the bell rings or until has come. Only the worker may call
-// it, after doze.
+// sleep parks until the bell rings or until has come. Only the worker may call it, after doze.
 func (q *Inbox) sleep(until int64) {
 	if until == prim.Never {
 		q.bell.Wait()

@@ -166,7 +166,7 @@ func TestRunPendingEndsBadly(t *testing.T) {
 	wg.Wait()
 }
 
-// T3: a task from a batch of posts lets the rest of its own batch in, and more.
+// T3: one of many posted tasks lets those behind it in, and more.
 func TestRunPendingInsideABatch(t *testing.T) {
 	for round := range max(testkit.Rounds(100), 20) {
 		th := start(t)
@@ -174,7 +174,7 @@ func TestRunPendingInsideABatch(t *testing.T) {
 		require.NoError(t, th.Post(func() { <-hold }))
 		var order []int
 		posted := 0
-		n, every := 3000, 500 // several batches
+		n, every := 3000, 500
 		if round%2 == 0 {
 			n, every = 100, 100 // one, which is free again afterwards
 		}
@@ -182,7 +182,7 @@ func TestRunPendingInsideABatch(t *testing.T) {
 			require.NoError(t, th.Post(func() {
 				if i%every == 7 {
 					th.RunPending()
-					if th.Post(func() { order = append(order, n+i) }) == nil { // not to this batch
+					if th.Post(func() { order = append(order, n+i) }) == nil {
 						posted++
 					}
 				}

@@ -170,7 +170,7 @@ func (w *worker) count(n uint32) {
 	if w.shared {
 		return
 	}
-	const _ = uint(pin.Every - inbox.Chunk) // a batch's closures fit
+	const _ = uint(pin.Every - inbox.Chunk) // the closures of one Task fit
 	if uint32(w.since)+n > pin.Every {
 		w.settle()
 	}

@@ -94,17 +94,18 @@ func WithErrorHandler(f func(error)) Option {
 
 // A WaitStrategy says how a Thread, and those who wait for it, wait. With one
 // processor (GOMAXPROCS), in a testing/synctest bubble and on js/wasm all of them
-// sleep. The figures are of a 2-core x86-64 virtual machine; docs/performance.md
-// has all.
+// sleep in Go's scheduler. The figures are of a 2-core x86-64 virtual machine;
+// docs/performance.md has all.
 type WaitStrategy int
 
 const (
-	// WaitAdaptive measures now and then whether it pays to spin instead of
-	// sleeping, and does what is quicker: a round trip of 0.5 to 1 us while work
-	// flows, some 20 us otherwise. While it spins, the Thread uses up to a
-	// processor of its own, and for at most 0.2 ms after the last task; one with
-	// less than about 10,000 tasks a second sleeps. An idle Thread uses no CPU
-	// time. It is the default.
+	// WaitAdaptive measures whether it pays to spin instead of sleeping, and whether
+	// it pays that a caller who wakes the Thread stays awake, and does what is
+	// quicker: a round trip of 0.5 to 1 us while work flows, also within a burst of
+	// calls; after a pause some 20 to 100 us, which is what the machine needs to
+	// wake up. While it spins, the Thread uses up to a processor of its own, and
+	// for at most 0.1 ms after the last task; lone calls do not make it spin. An
+	// idle Thread uses no CPU time. It is the default.
 	WaitAdaptive WaitStrategy = iota
 	// WaitPark always sleeps when there is nothing to do, and so does who waits
 	// for a task. It uses the least CPU time: nothing while idle, some 15 us for
@@ -116,6 +117,15 @@ const (
 	// meant for a Thread with a core of its own, and slows everything down where
 	// there is none to spare, itself included.
 	WaitSpin
+	// WaitKernel never spins, and waits in the kernel: the Thread's OS thread sleeps in
+	// a system call of its own and not in Go's scheduler, and so it does while a task of
+	// it waits in Submit, Call, Do or Use. Who calls it after a pause gets the quickest
+	// answer that there is without spinning, and pays for it in processor time; where no
+	// processor is to spare it is slower than WaitPark, sometimes by far. Linux, and Go
+	// 1.26 or newer; elsewhere it is WaitPark. Future.Wait, Close and calls with a
+	// context that can end wait in Go's scheduler. Go's report that all goroutines are
+	// asleep is lost while such a Thread waits.
+	WaitKernel
 )
 
 // WithWaitStrategy sets how the Thread waits for work, and its callers for it.
@@ -134,8 +144,8 @@ func configure(call string, opts []Option) (*config, error) {
 	if c.limited && c.limit <= 0 {
 		return nil, fmt.Errorf("ste: WithQueueLimit(%d): a limit must be at least 1; leave the option out for no limit", c.limit)
 	}
-	if c.wait < WaitAdaptive || c.wait > WaitSpin {
-		return nil, fmt.Errorf("ste: WithWaitStrategy(%d): no such strategy; use WaitAdaptive, WaitPark or WaitSpin", c.wait)
+	if c.wait < WaitAdaptive || c.wait > WaitKernel {
+		return nil, fmt.Errorf("ste: WithWaitStrategy(%d): no such strategy; use WaitAdaptive, WaitPark, WaitSpin or WaitKernel", c.wait)
 	}
 	return c, nil
 }

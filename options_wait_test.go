@@ -20,6 +20,7 @@ var strategies = map[string]ste.WaitStrategy{
 	"adaptive": ste.WaitAdaptive,
 	"park":     ste.WaitPark,
 	"spin":     ste.WaitSpin,
+	"kernel":   ste.WaitKernel,
 }
 
 // Many goroutines submit and post to one Thread, in every wait strategy: all of

@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/ste-go/ste/internal/inbox"
+	"github.com/ste-go/ste/internal/prim"
 	"github.com/ste-go/ste/internal/who"
 )
 
@@ -147,6 +148,9 @@ func (c *core) await(from *who.ID, ctx context.Context, ended <-chan struct{}, t
 			return inbox.Dropped, err
 		}
 	} else {
+		if b := waiterBell(from); ended == nil && b != (prim.Bell{}) {
+			defer task.UseBell(task.UseBell(b))
+		}
 		ring, err := who.Enter(from, c.id, task, func() error { return refusal(c.inbox.Put(task, f)) })
 		if ring != nil {
 			err = ringError(ring)
@@ -164,6 +168,15 @@ func (c *core) await(from *who.ID, ctx context.Context, ended <-chan struct{}, t
 		return inbox.Dropped, cause(ctx)
 	}
 	return task.End, task.Err
+}
+
+// waiterBell is what the code of a Thread that waits in the kernel sleeps on, and else the
+// zero Bell.
+func waiterBell(from *who.ID) prim.Bell {
+	if home, ok := from.Home.(*core); ok {
+		return home.inbox.WaiterBell()
+	}
+	return prim.Bell{}
 }
 
 // cause returns why ctx has ended, and never nil.

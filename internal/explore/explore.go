@@ -13,6 +13,7 @@
 package explore
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -111,6 +112,17 @@ func Point(kind Kind, what string, ready func() bool) {
 		r.log = append(r.log, fmt.Sprintf("%-10s %-12s %s", g.name, what, where()))
 	}
 }
+
+// Self is the goroutine that calls, to tell it from others.
+func Self() any {
+	if active == nil {
+		return nil
+	}
+	return active.current
+}
+
+// Fail ends the run as failed.
+func Fail(why string) { active.fail(errors.New(why)) }
 
 // Choose returns a number below n: one that something else than the order of
 // steps decides.

@@ -17,7 +17,7 @@ func TestNoSpinInBubble(t *testing.T) {
 	q := New(Config{Wait: pace.Spin})
 	task := q.Get()
 	require.Equal(t, Accepted, q.Put(task, nop))
-	require.True(t, task.arm.Spins() && !task.woke)
+	require.True(t, q.pace.Spins() && !task.woke)
 	ended := make(chan struct{})
 	time.AfterFunc(200*time.Millisecond, func() {
 		defer close(ended)

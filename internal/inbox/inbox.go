@@ -83,7 +83,8 @@ type Inbox struct {
 	waiting pace.Worker
 	service Service
 	bare    bool // no Task is among what is lent
-	_       [line - 55]byte
+	rang    bool // a caller was woken since others were let run
+	_       [line - 54]byte
 
 	// busy is 1 while a caller has the lane, from Get to Recycle. Taken by a compare-and-swap of 0,
 	// so what lies in the lane is that caller's: everyone before has given it back.
@@ -119,7 +120,12 @@ func New(c Config) *Inbox {
 	q := &Inbox{limit: int64(c.Limit), bubble: c.Bubble, bell: prim.NewBell()}
 	q.service.Single = c.Single
 	if c.Bubble != 0 {
-		c.Wait = pace.Park // a bubble's clock stands still while somebody spins
+		c.Wait = pace.Park // a bubble's clock stands still while somebody spins, or sleeps in the kernel
+	}
+	if c.Wait == pace.Kernel {
+		if q.bell = prim.NewKernelBell(); !q.bell.Kernel() {
+			c.Wait = pace.Park
+		}
 	}
 	q.pace.Init(c.Wait)
 	q.until.Store(prim.Never)

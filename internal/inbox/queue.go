@@ -48,7 +48,6 @@ func (q *Inbox) Put(t *Task, run func()) (v Verdict) {
 		return v
 	}
 	c.uses++
-	c.arm, c.from = q.pace.Start(c.uses)
 	c.last ^= 1
 	h := &c.hands[c.last]
 	if c == q.lane.Load() {

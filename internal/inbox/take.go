@@ -46,23 +46,48 @@ func (q *Inbox) Serve(s Service) (before Service) {
 // queued Task comes before a time that has come. after says how the last Task ended, slept that the
 // worker slept. Only the worker may call it.
 func (q *Inbox) Next(after pace.After, tasksFirst bool) (t *Task, slept, end bool) {
+	q.rang = q.rang || after == pace.Rang
+	if !q.service.Nested {
+		q.pace.Next(after)
+	}
 	for {
 		var due bool
 		if t, due, end = q.Try(tasksFirst); t != nil || due || end {
 			return t, slept, end
 		}
 		tasksFirst = false
+		if q.letRun() {
+			continue
+		}
 		if q.due() || q.watch(after) {
 			continue
 		}
 		q.shed()
-		from := q.pace.Sleep(&q.waiting, after)
+		from := q.pace.Sleep(after)
 		if until := q.until.Load(); q.doze(until) {
 			q.sleep(until)
 			q.pace.Wake(&q.waiting, after, from)
 			slept, after = true, pace.Seen
 		}
 	}
+}
+
+// letRun lets a caller run whom a worker that sleeps in the kernel has woken: it is in the queue of
+// the worker's processor, which would go to the kernel with it. It reports whether it did.
+func (q *Inbox) letRun() bool {
+	if !q.rang || !q.bell.Kernel() {
+		return false
+	}
+	q.rang = false
+	prim.Yield()
+	return true
+}
+
+// WaiterBell is what code of the worker's is to sleep on that waits for another Inbox; the zero
+// Bell says that any will do.
+func (q *Inbox) WaiterBell() prim.Bell {
+	q.letRun()
+	return q.bell.Other()
 }
 
 // Try is Next that does not wait. due says that the time has come that WakeAt gave; with tasksFirst
@@ -221,7 +246,7 @@ func (q *Inbox) watch(after pace.After) bool {
 	for {
 		for range watch.Looks() {
 			if q.handed() || q.news.Load() {
-				q.waiting.Found()
+				watch.Found()
 				return true
 			}
 			watch.Pause()

@@ -2,7 +2,6 @@ package inbox
 
 import (
 	"github.com/ste-go/ste/internal/opaque"
-	"github.com/ste-go/ste/internal/pace"
 	"github.com/ste-go/ste/internal/prim"
 )
 
@@ -39,7 +38,7 @@ type Task struct {
 	// bell is what the caller sleeps on. It is rung at most once for each Put, and then heard before
 	// the Task can be used again. gate stands in for it where the caller is in a synctest bubble and
 	// the Inbox is not: a channel made there may not be touched from outside, a mutex may. It is
-	// locked from the start; Finish unlocks it. Immutable.
+	// locked from the start; Finish unlocks it. Immutable, but for UseBell.
 	bell prim.Bell
 	gate *prim.Mutex
 
@@ -56,7 +55,6 @@ type call struct {
 	_     [line - 16]byte // TestLayout
 
 	task Task
-	_    [line - 56]byte
 
 	// Frame is what the Task keeps for its next use: see ste.Call.
 	Frame any
@@ -66,12 +64,10 @@ type call struct {
 	End End
 
 	// The caller's: how often the Task was used, modulo 256; whether Put has woken the worker; which
-	// hand was used last; the way to wait when it was queued; and when that was, if it is measured.
+	// hand was used last.
 	uses uint8
 	woke bool
 	last uint8
-	arm  pace.Arm
-	from int64
 
 	next *Task // in the pool
 	at   int64 // its number in the queue, if it is there; guarded by Inbox.mu
@@ -118,6 +114,13 @@ func (t *Task) Func() func() {
 		}
 	}
 	return t.run
+}
+
+// UseBell replaces what the caller sleeps on, and returns what that was. The caller does so before
+// Put, and again after Wait.
+func (t *Task) UseBell(b prim.Bell) (old prim.Bell) {
+	old, t.bell = t.bell, b
+	return old
 }
 
 // Waited reports whether somebody waits for it inside Wait.

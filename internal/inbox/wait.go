@@ -20,7 +20,9 @@ func (q *Inbox) Wait(t *Task, ended <-chan struct{}) bool {
 		t.bell.Wait()
 		return true
 	}
-	q.pace.Stop(t.arm, t.from)
+	if t.woke && t.call == q.lane.Load() {
+		q.pace.Went()
+	}
 	if parks {
 		q.turns.Give(t.uses)
 	}
@@ -29,8 +31,15 @@ func (q *Inbox) Wait(t *Task, ended <-chan struct{}) bool {
 
 // watchEnd spins for a while if that is the way to wait. It reports whether t is over.
 func (q *Inbox) watchEnd(t *Task) bool {
-	if !t.arm.Spins() || t.woke {
+	spins := q.pace.Spins()
+	stays := t.woke && t.call == q.lane.Load() && q.pace.Woke()
+	if !spins && !stays || t.bell.Kernel() {
 		return false
+	}
+	if t.woke && !q.bell.Kernel() {
+		// The worker is first in this processor's queue, and gets it with its thread. Meanwhile
+		// another processor comes for this caller.
+		prim.Yield()
 	}
 	watch := q.pace.CallerWatch(q.others.Load() > 0)
 	for {

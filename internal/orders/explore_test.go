@@ -19,7 +19,7 @@ var (
 	replayFlag = flag.String("replay", "", "what a failure said after replay:; needs -run with the scenario")
 )
 
-var waitStrategies = map[string]ste.WaitStrategy{"park": ste.WaitPark, "adaptive": ste.WaitAdaptive, "spin": ste.WaitSpin}
+var waitStrategies = map[string]ste.WaitStrategy{"park": ste.WaitPark, "adaptive": ste.WaitAdaptive, "spin": ste.WaitSpin, "kernel": ste.WaitKernel}
 
 func program(f func(*world, ste.WaitStrategy), wait ste.WaitStrategy) explore.Program {
 	return func() func() error {
@@ -32,6 +32,9 @@ func program(f func(*world, ste.WaitStrategy), wait ste.WaitStrategy) explore.Pr
 // large are the scenarios that are explored with one surprise less, though never without.
 var large = map[string]bool{"three callers, two tasks": true, "Bound closed in use": true, "ring with a Bound": true, "no ring with a Bound": true, "no ring with a use": true, "Run": true, "RunPending": true, "waker": true}
 
+// kernel are the scenarios that are explored with WaitKernel, too.
+var kernel = map[string]bool{"one caller": true, "two callers": true, "close": true, "posts": true, "shutdown": true, "timers": true, "ring": true, "one gives up": true, "ring with a Bound": true, "a task waits": true}
+
 // TestExplore runs each scenario in every order of steps with at most -bound
 // surprises, and then in random orders. Adaptive begins as Park does, so it, too, gets
 // one surprise less.
@@ -40,6 +43,9 @@ func TestExplore(t *testing.T) {
 	total := 0
 	for name, f := range scenarios {
 		for how, wait := range waitStrategies {
+			if wait == ste.WaitKernel && !kernel[name] {
+				continue
+			}
 			t.Run(name+"/"+how, func(t *testing.T) {
 				p := program(f, wait)
 				if *replayFlag != "" {
@@ -50,7 +56,7 @@ func TestExplore(t *testing.T) {
 				}
 				began := time.Now()
 				bound := *boundFlag
-				if bound > 1 && (wait == ste.WaitAdaptive || large[name]) {
+				if bound > 1 && (wait == ste.WaitAdaptive || wait == ste.WaitKernel && name == "ring" || large[name]) {
 					bound--
 				}
 				runs, all, failure := explore.All(p, bound, *limitFlag)

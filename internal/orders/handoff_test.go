@@ -324,6 +324,20 @@ var scenarios = map[string]func(w *world, wait ste.WaitStrategy){
 			w.check(b.Close() == nil && a.Close() == nil, "Close failed")
 		})
 	},
+	// A task waits for another Thread when its own has just woken a caller.
+	"a task waits": func(w *world, wait ste.WaitStrategy) {
+		a, b := make1(w, ste.WithWaitStrategy(wait)), make1(w, ste.WithWaitStrategy(wait))
+		w.caller("caller", func() {
+			err := a.Submit(func() {
+				w.check(a.Post(func() {
+					w.check(w.submit(b, "from a task") == nil, "not accepted")
+				}) == nil, "not posted")
+			})
+			w.check(err == nil, "Submit: %v", err)
+		}, func() {
+			w.check(a.Close() == nil && b.Close() == nil, "Close failed")
+		})
+	},
 	// T11: the same with a Future.
 	"no ring by a Future": func(w *world, wait ste.WaitStrategy) {
 		a, b := make1(w, ste.WithWaitStrategy(wait)), make1(w, ste.WithWaitStrategy(wait))

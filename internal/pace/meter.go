@@ -2,157 +2,112 @@ package pace
 
 import "github.com/ste-go/ste/internal/prim"
 
-// The constants of this package were measured on a 2-core x86-64 virtual machine, Go 1.26.
 const (
-	// warm is how many round trips are measured before the first trial.
-	warm = 8
-	// skip is how many round trips of a trial do not count: in the first ones
-	// the two sides change from one way to the other.
-	skip = 4
-	// trialLen is how many round trips of a trial count.
-	trialLen = 24
-	// early is how many must count before the trial may end early, as lost.
-	early = 4
-	// After a trial there is none for restTimes its length, twice that for each
-	// loss in a row, at most restMost (ns). While spinning wins, parking is tried
-	// again after restSpin (ns) at first: a trial of it costs a thousand quick round
-	// trips, and that spinning no longer pays is noticed without.
-	restTimes = 16
-	restMost  = 4e9
-	restSpin  = 1e9
-
-	// gapMost is the longest mean sleep of the worker, in ns, that makes a trial
-	// worth its price: the worker would have to spin through it. It contains the
-	// time to wake up, which spinning saves.
-	gapMost = spinFor
+	// window is how many calls lie between two looks at whether spinning pays.
+	window = 16
+	// pause (ns) and more of sleep are no part of a call's cost. Two sides that sleep between
+	// the calls of one burst may need 0.3 ms to wake each other.
+	pause = 500e3
 )
 
-// A Meter is what a Pace has measured. Times in ns. The zero Meter is ready for use.
+// A Meter measures what spinning is worth: on the worker's side, what a call costs from the
+// end of the last one to its own end, pauses aside. So the calls of one burst count and lone
+// ones do not, what spins for nothing costs as much as what spins for something, and what
+// one burst has taught holds for the next.
+//
+// Beside that it measures, on the side of a lone caller, whether it is worth that one stays awake
+// which has just woken the worker after a pause: by the time until its call is over.
+//
+// The zero Meter is ready for use. Times in ns.
 type Meter struct {
-	mu prim.Mutex // only ever tried, never waited for
-	// Guarded by mu.
-	cost   [2]int64 // smoothed round trip of each arm
-	sum    int64    // of the trial's round trips
-	began  int64    // when the trial did
-	length int64    // of the last trial
-	next   int64    // when the next may begin
-	n      int32    // round trips measured since the arm changed
-	fails  uint32   // trials lost in a row
+	// The worker's.
+	spin  choice
+	calls int64 // since the window began, but for those that came after a pause
+	since int64 // when the window began, and the pauses in it; 0 before the first
+	found int64 // how long the worker spins, on average, until a task comes
+
+	// The lone caller's, on a cache line of its own.
+	stay choice
+	from int64 // when it began to wait, if that is measured, else 0
+	last int64 // when its last call was over that has woken the worker
 }
 
-// Stop takes the measurement, if there is one, when the caller goes on.
-func (p *Pace) Stop(arm Arm, from int64) {
-	if from != 0 {
-		p.measure(arm, from)
-	}
-}
-
-func (p *Pace) measure(arm Arm, from int64) {
-	m := p.measured()
-	if m == nil {
-		return
-	}
-	now := prim.Now()
-	if took := now - from; took > 0 { // 0 for a caller in a bubble: its clock stands still
-		p.record(m, arm, took, now)
-	}
-	m.mu.Unlock()
-}
-
-// measured returns the meter, locked, or nil if there is none or somebody else
-// is at it.
+// measured returns the meter, or nil if there is none. The worker calls it.
 func (p *Pace) measured() *Meter {
-	m := p.meter.Load()
-	if m == nil || !m.mu.TryLock() {
+	if p.wait != Adaptive {
 		return nil
+	}
+	m := p.meter.Load()
+	if m != nil && m.spin.quick != p.spins.Load() { // somebody has seen that there is one processor
+		m.spin.quick, m.since = !m.spin.quick, 0
 	}
 	return m
 }
 
-// record plays the two arms. The caller has the meter.
-func (p *Pace) record(m *Meter, arm Arm, took, now int64) {
-	if arm != p.inForce() {
-		return // it began before the last change
+// called notes that a call has ended.
+func (p *Pace) called(m *Meter) {
+	if m.calls++; m.spin.quick && m.calls >= window {
+		p.settle(m, prim.Now())
 	}
-	arm &= trial | spinning
-	m.n++
-	if arm&trial == 0 {
-		if m.n == 1 && m.cost[arm] == 0 {
-			m.cost[arm] = took
-		}
-		if arm == spinning {
-			took = min(took, 4*m.cost[parking]) // one slow round trip must not end spinning
-		}
-		m.cost[arm] += (took - m.cost[arm]) / 8
-		if arm == spinning && !m.better(spinning, m.cost[spinning]) {
-			m.fails = min(m.fails+1, 20)
-			p.settle(m, parking, now) // it no longer pays
-			return
-		}
-		if m.n < warm || now < m.next {
-			return
-		}
-		if arm == parking && (p.gap.Load() > gapMost || !several()) {
-			return
-		}
-		m.n, m.sum, m.began = 0, 0, now
-		p.change(arm ^ spinning | trial)
+}
+
+// asleep notes that the worker falls asleep.
+func (p *Pace) asleep(m *Meter, now int64) {
+	if m.spin.quick {
 		return
 	}
-	if m.n <= skip {
+	took := now - m.since
+	one := m.calls == 1 && m.since > 0 // it came after no pause
+	m.calls, m.since = 0, now
+	if one && took > 0 && m.spin.plain(took, now) && p.several() {
+		m.spin.begin(now)
+		m.found = spinLeast / 2
+		p.spins.Store(true)
+	}
+}
+
+// settle pays for the calls of a window and for the time in it.
+func (p *Pace) settle(m *Meter, now int64) {
+	m.spin.pay(m.calls, now-m.since, now)
+	m.calls, m.since = 0, now
+	if !m.spin.quick {
+		p.spins.Store(false)
+	}
+}
+
+// idle is after how much time (ns) without a call a caller measures: in a burst on a warm
+// processor it is quick to sleep.
+const idle = 100e3
+
+// Woke notes that a lone caller has woken the worker. It reports whether to stay awake.
+func (p *Pace) Woke() bool {
+	m := p.meter.Load()
+	if m == nil {
+		return false
+	}
+	m.from = 0
+	if now := prim.Now(); now-m.last > idle || p.wait == Kernel {
+		m.from = now
+	}
+	return m.from != 0 && m.stay.quick
+}
+
+// Went notes that its call is over.
+func (p *Pace) Went() {
+	m := p.meter.Load()
+	if m == nil {
 		return
 	}
-	m.sum += took
-	n := m.n - skip
-	mean := m.sum / int64(n)
-	tried := arm &^ trial
-	if n < trialLen && (n < early || m.better(tried, mean)) {
+	now := prim.Now()
+	m.last = now
+	if m.from == 0 || p.spins.Load() {
 		return
 	}
-	m.cost[tried] = mean
-	if m.better(tried, mean) {
-		m.fails = 0
-		m.length = now - m.began
-		p.settle(m, tried, now)
-	} else {
-		p.end(m, now)
-	}
-}
-
-// better reports whether an arm that costs mean is better than the other one.
-// Spinning takes processor time, so it must be clearly quicker.
-func (m *Meter) better(arm Arm, mean int64) bool {
-	if arm == spinning {
-		return mean < m.cost[parking]*4/5
-	}
-	return m.cost[spinning] >= mean*4/5
-}
-
-// end ends a trial that was lost.
-func (p *Pace) end(m *Meter, now int64) {
-	m.length = now - m.began
-	m.fails = min(m.fails+1, 20)
-	p.settle(m, p.inForce()&spinning^spinning, now)
-}
-
-// settle goes on with home until the next trial is due.
-func (p *Pace) settle(m *Meter, home Arm, now int64) {
-	m.n = 0
-	pause := min(m.length, restMost) * restTimes // a trial may have been interrupted for days
-	if home == spinning {
-		pause = restSpin
-	}
-	m.next = now + min(pause<<m.fails, restMost)
-	p.change(home)
-}
-
-// lost is called by the worker when nothing came in within stealFor: there is no
-// processor to spare, or the callers stay away for longer.
-func (p *Pace) lost(now int64) {
-	if m := p.measured(); m != nil {
-		if p.inForce()&(spinning|trial) == spinning|trial {
-			p.end(m, now)
-		}
-		m.mu.Unlock()
+	took := now - m.from
+	switch {
+	case m.stay.quick:
+		m.stay.pay(1, took, now)
+	case m.stay.plain(took, now) && p.several():
+		m.stay.begin(now)
 	}
 }

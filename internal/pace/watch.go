@@ -6,19 +6,12 @@ import (
 )
 
 const (
-	// spinFor is how long either side spins before it sleeps, in ns.
-	spinFor = 100e3
-	// stealFor is how long the worker spins when it has just woken its caller.
-	// The caller then sits in the run queue of the worker's own processor until
-	// another one comes and steals it. Waking one that has gone idle takes
-	// 30 to 100 us; a worker that sleeps before that makes it start over.
-	// A trial has one attempt; after that each is paid for by stealPrice tasks
-	// that came in while the worker spun. A worker that cannot pay sleeps at once,
-	// so that its processor runs the caller.
-	stealFor   = 200e3
-	stealPrice = 4
+	// spinFor is how long either side spins before it sleeps, in ns, at most; the worker
+	// four times as long as it took lately until a task came, and at least spinLeast.
+	spinFor   = 100e3
+	spinLeast = 20e3
 	// streamLeast is how many short sleeps in a row say that posts come in a
-	// stream. Nobody waits for those, so there are no round trips to compare.
+	// stream. Nobody waits for those, so there is nothing to compare.
 	streamLeast = 2
 	// streamPauses is how many pauses lie between two looks in a stream, 1.6 us of
 	// them: each look takes head's line from the posters. Four and twelve times as
@@ -44,22 +37,34 @@ const (
 // A Worker is what the worker remembers of its own waiting. It lies apart from the
 // Pace, which the callers read.
 type Worker struct {
-	credit int8 // tasks that came in while the worker spun, as long as they can be spent
 	// stream is how often in a row a sleep after a posted task was so short that
 	// spinning would have saved it.
 	stream uint8
-	tried  bool  // the worker has spun for stealFor in this trial
-	sleeps uint8 // modulo 256
+	fresh  bool // no watch since the last sleep
 }
 
-// Sleep notes when the worker falls asleep, at least every fourth time, and
-// returns that for Wake.
-func (p *Pace) Sleep(w *Worker, after After) (from int64) {
-	if p.wait == Spin {
-		p.spin() // GOMAXPROCS may have changed
+// Next is called before the worker looks for its next task. after says how the last one
+// ended.
+func (p *Pace) Next(after After) {
+	if after == Posted || p.wait != Adaptive {
+		return
 	}
-	if w.sleeps++; p.wait == Adaptive && (after == Posted || w.sleeps%4 == 1) {
-		from = prim.Now()
+	if m := p.measured(); m != nil {
+		p.called(m)
+	}
+}
+
+// Sleep notes when the worker falls asleep, and returns that for Wake.
+func (p *Pace) Sleep(after After) (from int64) {
+	if p.wait == Spin {
+		p.several() // GOMAXPROCS may have changed
+	}
+	if p.wait != Adaptive {
+		return 0
+	}
+	from = prim.Now()
+	if m := p.measured(); m != nil {
+		p.asleep(m, from)
 	}
 	return from
 }
@@ -69,15 +74,15 @@ func (p *Pace) Wake(w *Worker, after After, from int64) {
 	if from == 0 {
 		return
 	}
-	slept := min(prim.Now()-from, 4*gapMost) // a long pause is soon forgotten
-	gap := p.gap.Load()
-	if gap == 0 {
-		gap = slept
+	w.fresh = true
+	slept := prim.Now() - from
+	if m := p.meter.Load(); m != nil && slept > pause {
+		m.since += slept
+		m.calls--
 	}
-	p.gap.Store(gap + (slept-gap)/4)
 	switch {
 	case after != Posted:
-	case slept < spinFor/2 && several():
+	case slept < spinFor/2 && p.several():
 		w.stream = min(w.stream+1, streamLeast)
 	default:
 		w.stream = 0
@@ -92,6 +97,7 @@ type Watch struct {
 	patience int64   // ns
 	pauses   int     // between two looks; 0 to let others run there
 	from     int64   // when it began; 0 before the first Goes
+	now      int64   // of the last Goes
 }
 
 // CallerWatch begins to spin. crowd says that the caller is not the only one: then it
@@ -106,30 +112,21 @@ func (p *Pace) CallerWatch(crowd bool) Watch {
 
 // WorkerWatch begins to spin after a task that ended so, if that is the way to wait.
 func (p *Pace) WorkerWatch(w *Worker, after After) (watch Watch, spins bool) {
-	arm := p.inForce()
-	if arm&trial == 0 {
-		w.tried = false
-	}
 	patience, pauses := int64(spinFor), 1
 	switch {
-	case p.wait == Spin:
-		if !arm.Spins() {
-			return watch, false
-		}
-	case after == Posted && w.stream >= streamLeast:
+	case after == Posted && w.stream >= streamLeast && p.wait != Spin:
 		patience, pauses = spinFor/2, streamPauses
-	case !arm.Spins():
+	case !p.spins.Load():
 		return watch, false
-	case after != Rang:
-	case arm&trial != 0 && !w.tried:
-		w.tried = true
-		patience = stealFor
-	case w.credit >= stealPrice:
-		w.credit -= stealPrice
-		patience = stealFor
+	case p.wait == Spin:
+	case after == Rang:
+		return watch, false
 	default:
-		return watch, false
+		if m := p.meter.Load(); m != nil && !w.fresh {
+			patience = min(max(4*m.found, spinLeast), spinFor)
+		}
 	}
+	w.fresh = false
 	prim.Delay(workerPauses)
 	return Watch{pace: p, worker: w, patience: patience, pauses: pauses}, true
 }
@@ -153,23 +150,28 @@ func (w *Watch) Goes(now int64) (on, elsewhere bool) {
 	p := w.pace
 	switch {
 	case w.from == 0:
-		w.from = now
+		w.from, w.now = now, now
 		return w.worker != nil || !bubble.Here(), false // a bubble's clock would never say that it is enough
 	case now-w.from < w.patience:
+		w.now = now
 		return true, false
 	case w.worker == nil:
-		p.missed()
+		p.several()
 		return false, false
-	case p.wait == Spin && several():
+	case p.wait == Spin && p.several():
 		return false, true
 	}
-	p.missed()
+	p.several()
 	w.worker.stream = 0
-	if w.patience == stealFor {
-		p.lost(now)
+	if m := p.measured(); m != nil && m.spin.quick {
+		p.settle(m, now) // what it has spun for nothing
 	}
 	return false, false
 }
 
 // Found notes that a task came in while the worker spun.
-func (w *Worker) Found() { w.credit = min(w.credit+1, 4*stealPrice) }
+func (w *Watch) Found() {
+	if m := w.pace.meter.Load(); m != nil {
+		m.found += (w.now - w.from - m.found) / 8
+	}
+}

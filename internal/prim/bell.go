@@ -2,25 +2,67 @@
 
 package prim
 
-import "time"
+import (
+	"time"
+
+	"github.com/ste-go/ste/internal/futex"
+)
 
 // A Bell wakes the one goroutine that waits for it. One ring is remembered; who
 // rings makes sure that there are never two.
 //
 // It is a channel because the Go scheduler runs a goroutine that a channel woke
-// next on the waker's own processor, before anything else that is queued there.
-// A system call to sleep in (a futex) wakes faster on an idle machine, but is
-// 10 to 1,000 times slower where a processor is missing, and blind to synctest.
-type Bell struct{ c chan struct{} }
+// next on the waker's own processor, before anything else that is queued there; or, made
+// with NewKernelBell, an OS thread's sleep in the kernel, which wakes faster on an idle
+// machine and is 10 to 1,000 times slower where a processor is missing.
+type Bell struct {
+	c chan struct{}
+	s *sleeper // in place of c
+}
 
 // NewBell makes a Bell. In a synctest bubble it belongs to the bubble.
-func NewBell() Bell { return Bell{make(chan struct{}, 1)} }
+func NewBell() Bell { return Bell{c: make(chan struct{}, 1)} }
+
+// NewKernelBell makes one for a thread that sleeps in the kernel; where it cannot, it is
+// NewBell. It has no WaitOr.
+func NewKernelBell() Bell {
+	if !futex.Works {
+		return NewBell()
+	}
+	pair := new([2]sleeper)
+	pair[0].other = &pair[1]
+	return Bell{s: &pair[0]}
+}
+
+// Other is a second Bell for the same thread, which sleeps on one at a time; the zero Bell
+// if it does not sleep in the kernel.
+func (b Bell) Other() Bell {
+	if b.s == nil {
+		return Bell{}
+	}
+	return Bell{s: b.s.other}
+}
+
+// Kernel reports whether its waiter sleeps in the kernel.
+func (b Bell) Kernel() bool { return b.s != nil }
 
 // Ring wakes the waiting goroutine, now or when it comes to wait.
-func (b Bell) Ring() { b.c <- struct{}{} }
+func (b Bell) Ring() {
+	if b.s != nil {
+		b.s.ring()
+		return
+	}
+	b.c <- struct{}{}
+}
 
 // Wait parks until somebody rings.
-func (b Bell) Wait() { <-b.c }
+func (b Bell) Wait() {
+	if b.s != nil {
+		b.s.waitUntil(Never)
+		return
+	}
+	<-b.c
+}
 
 // WaitOr parks until somebody rings or done is closed. It reports whether
 // somebody rang.
@@ -33,6 +75,12 @@ func (b Bell) WaitOr(done <-chan struct{}) bool {
 	}
 }
 
+// A bed is where a sleeper sleeps.
+type bed struct{}
+
+func (bed) sleep(w *Word, v uint32, d int64) { futex.Wait(w, v, d) }
+func (bed) wake(w *Word)                     { futex.Wake(w) }
+
 // An Alarm is a timer of the runtime's, used again: always for WaitUntil, or always for
 // At and the same f. It belongs to one goroutine. The zero Alarm is ready for use.
 type Alarm struct{ t *time.Timer }
@@ -40,6 +88,9 @@ type Alarm struct{ t *time.Timer }
 // WaitUntil parks until somebody rings or the clock has come to at. It reports
 // whether somebody rang.
 func (b Bell) WaitUntil(a *Alarm, at int64) bool {
+	if b.s != nil {
+		return b.s.waitUntil(at)
+	}
 	d := time.Duration(at - Now())
 	if a.t == nil {
 		a.t = time.NewTimer(d)

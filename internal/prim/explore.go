@@ -137,34 +137,122 @@ func (m *Mutex) Unlock() {
 }
 
 // A Bell is where one goroutine parks.
-type Bell struct{ rung *int }
+type Bell struct {
+	b *bell
+	s *sleeper
+}
+
+type bell struct {
+	rung  int
+	waits bool // somebody parks there
+}
+
+// queued has, for each goroutine, whom it has woken since it let others run: they are in
+// its processor's queue.
+var queued = map[any]*bell{}
 
 // NewBell makes a Bell.
-func NewBell() Bell { return Bell{new(int)} }
+func NewBell() Bell { return Bell{b: new(bell)} }
+
+// NewKernelBell makes one for a thread that sleeps in the kernel.
+func NewKernelBell() Bell { return Bell{s: &sleeper{other: new(sleeper)}} }
+
+// Other is a second Bell for the same thread; the zero Bell if it does not sleep in the
+// kernel.
+func (b Bell) Other() Bell {
+	if b.s == nil {
+		return Bell{}
+	}
+	return Bell{s: b.s.other}
+}
+
+// Kernel reports whether its waiter sleeps in the kernel.
+func (b Bell) Kernel() bool { return b.s != nil }
 
 // Ring wakes the waiting goroutine, now or when it comes to wait.
 func (b Bell) Ring() {
+	if b.s != nil {
+		b.s.ring()
+		return
+	}
 	explore.Point(explore.Change, "ring", nil)
-	if *b.rung++; *b.rung > 1 {
+	if b.b.rung++; b.b.rung > 1 {
 		panic("a Bell is rung twice") // the real one would block
+	}
+	if b.b.waits {
+		queued[explore.Self()] = b.b
 	}
 }
 
 // Wait parks until somebody rings.
 func (b Bell) Wait() {
-	explore.Point(explore.Change, "wait", func() bool { return *b.rung > 0 })
-	*b.rung--
+	if b.s != nil {
+		b.s.waitUntil(Never)
+		return
+	}
+	b.b.waits = true
+	explore.Point(explore.Change, "wait", func() bool { return b.b.rung > 0 })
+	b.b.heard()
+}
+
+func (b *bell) heard() {
+	b.rung--
+	b.waits = false
 }
 
 // WaitOr parks until somebody rings or done is closed. It reports whether
 // somebody rang.
 func (b Bell) WaitOr(done <-chan struct{}) bool {
-	explore.Point(explore.Change, "wait", func() bool { return *b.rung > 0 || isClosed(done) })
-	if *b.rung == 0 || isClosed(done) && explore.Choose(2) == 1 {
+	b.b.waits = true
+	explore.Point(explore.Change, "wait", func() bool { return b.b.rung > 0 || isClosed(done) })
+	if b.b.rung == 0 || isClosed(done) && explore.Choose(2) == 1 {
+		b.b.waits = false
 		return false
 	}
-	*b.rung--
+	b.b.heard()
 	return true
+}
+
+// A bed is where a sleeper sleeps.
+type bed struct {
+	woken *bool
+	noisy bool // it has woken for no reason; once is enough
+}
+
+// sleep looks and falls asleep in one step, and then takes another to wake: when it is
+// woken, for no reason, or when its time has come, which may be whenever somebody else has taken a
+// step.
+func (b *bed) sleep(w *Word, v uint32, d int64) {
+	if q := queued[explore.Self()]; q != nil && q.waits {
+		explore.Fail("a thread sleeps in the kernel with a goroutine in its queue")
+	}
+	explore.Point(explore.Change, "sleep", nil)
+	if w.v != v {
+		return
+	}
+	woken := false
+	b.woken = &woken
+	at := explore.Now() + d
+	switch {
+	case !b.noisy && explore.Choose(2) == 1:
+		b.noisy = true
+		explore.Point(explore.Look, "no reason", nil)
+	case d < 0:
+		explore.Point(explore.Change, "woken", func() bool { return woken })
+	default:
+		explore.Point(explore.Spin, "wait until", nil)
+		if !woken {
+			explore.Advance(at)
+		}
+	}
+	b.woken = nil
+}
+
+func (b *bed) wake(*Word) {
+	explore.Point(explore.Change, "wake", nil)
+	if b.woken != nil {
+		*b.woken = true
+	}
 }
 
 // An Alarm ends a wait or calls a function at a time.
@@ -174,9 +262,12 @@ type Alarm struct{ number int }
 // whether somebody rang. The clock may go on to at whenever somebody else has
 // taken a step: the others are just slow then.
 func (b Bell) WaitUntil(_ *Alarm, at int64) bool {
+	if b.s != nil {
+		return b.s.waitUntil(at)
+	}
 	explore.Point(explore.Spin, "wait until", nil)
-	if *b.rung > 0 {
-		*b.rung--
+	if b.b.rung > 0 {
+		b.b.heard()
 		return true
 	}
 	explore.Advance(at)
@@ -223,7 +314,10 @@ const Looks = 1
 const Room = 2
 
 // Yield lets other goroutines run.
-func Yield() { explore.Point(explore.Spin, "yield", nil) }
+func Yield() {
+	delete(queued, explore.Self())
+	explore.Point(explore.Spin, "yield", nil)
+}
 
 // Processors is how many processors may run Go code.
 func Processors() int { return 2 }

@@ -26,7 +26,7 @@ func TestT16Bubbles(t *testing.T) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begun := time.Now()
-				th, err := ste.New(ste.WithName("inside"), ste.WithWaitStrategy(ste.WaitStrategy(i%3)))
+				th, err := ste.New(ste.WithName("inside"), ste.WithWaitStrategy(ste.WaitStrategy(i%4)))
 				require.NoError(t, err)
 				synctest.Wait() // returns: the idle Thread counts as blocked
 				time.Sleep(time.Hour)

@@ -284,7 +284,7 @@ func init() {
 	}
 	testkit.Children["clock jumps"] = func() {
 		const period = 5 * time.Millisecond
-		ths := make([]*ste.Thread, 3)
+		ths := make([]*ste.Thread, len(strategies))
 		for i, w := range strategies {
 			var err error
 			ths[i], err = ste.New(ste.WithWaitStrategy(w))

@@ -44,7 +44,7 @@ func nestedRound(t *testing.T, seed uint64) {
 			}
 		}))
 	}
-	opts = append(opts, ste.WithErrorHandler(func(error) {}), ste.WithWaitStrategy([]ste.WaitStrategy{ste.WaitAdaptive, ste.WaitPark, ste.WaitSpin}[n(3)]))
+	opts = append(opts, ste.WithErrorHandler(func(error) {}), ste.WithWaitStrategy([]ste.WaitStrategy{ste.WaitAdaptive, ste.WaitPark, ste.WaitSpin, ste.WaitKernel}[n(4)]))
 	if n(3) == 0 {
 		opts = append(opts, ste.WithQueueLimit(1+n(4)))
 	}

@@ -188,7 +188,7 @@ func optionRows() (rows []inputRow) {
 	add("WithQueueLimit", "-2^31", func() ste.Option { return ste.WithQueueLimit(small) })
 	add("WithQueueLimit", "2^31-1", func() ste.Option { return ste.WithQueueLimit(big) })
 	add("WithWaitStrategy", "-1", func() ste.Option { return ste.WithWaitStrategy(-1) })
-	add("WithWaitStrategy", "3", func() ste.Option { return ste.WithWaitStrategy(3) })
+	add("WithWaitStrategy", "4", func() ste.Option { return ste.WithWaitStrategy(4) })
 	add("WithWaitStrategy", "2^31-1", func() ste.Option { return ste.WithWaitStrategy(big) })
 	add("WithName", "the empty name", func() ste.Option { return ste.WithName("") })
 	add("WithName", "a name of a million bytes", func() ste.Option { return ste.WithName(strings.Repeat("x", 1_000_000)) })

@@ -21,7 +21,7 @@ func start(t testing.TB, opts ...ste.Option) *ste.Thread {
 	return th
 }
 
-var strategies = []ste.WaitStrategy{ste.WaitAdaptive, ste.WaitPark, ste.WaitSpin}
+var strategies = []ste.WaitStrategy{ste.WaitAdaptive, ste.WaitPark, ste.WaitSpin, ste.WaitKernel}
 
 // atRoot lets the test work in the folder of the module.
 func atRoot(t testing.TB) {

@@ -14,7 +14,7 @@ import (
 // rooms are the packages of the machine, from the lowest to the highest, as
 // docs/design.md draws them. Each uses only what stands before it.
 var rooms = []string{
-	"internal/opaque", "internal/bubble", "internal/here", "internal/osthread", "internal/explore",
+	"internal/opaque", "internal/futex", "internal/bubble", "internal/here", "internal/osthread", "internal/explore",
 	"internal/prim", "internal/pin", "internal/slots", "internal/timers", "internal/who",
 	"internal/pace", "internal/inbox",
 	".", "mainthread",

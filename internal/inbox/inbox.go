@@ -137,7 +137,7 @@ func (q *Inbox) Bubble() uint32 { return q.bubble }
 
 // Close refuses all further work. What is queued stays. It reports whether it was the first.
 func (q *Inbox) Close() bool {
-	q.lock()
+	q.mu.Lock()
 	defer q.mu.Unlock()
 	before := q.state.Swap(closed)
 	if before == asleep {

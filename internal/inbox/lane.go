@@ -73,7 +73,7 @@ func (q *Inbox) offer(h *hand, run func()) (v Verdict, woke bool) {
 	case asleep:
 		woke = q.wake()
 	case closed: // meanwhile; the worker may have ended, or be about to take it
-		q.lock()
+		q.mu.Lock()
 		defer q.mu.Unlock()
 		if q.offered() {
 			h.Store(nil)

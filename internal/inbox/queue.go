@@ -69,17 +69,6 @@ func (q *Inbox) Put(t *Task, run func()) (v Verdict) {
 	return v
 }
 
-// lock takes mu. It tries first: sleeping takes longer than what anybody does under mu.
-func (q *Inbox) lock() {
-	for range prim.Looks {
-		if q.mu.TryLock() {
-			return
-		}
-		prim.Pause()
-	}
-	q.mu.Lock()
-}
-
 // Post queues f for nobody.
 func (q *Inbox) Post(f func()) Verdict {
 	v, _ := q.add(nil, opaque.Call[Task](f))
@@ -88,7 +77,7 @@ func (q *Inbox) Post(f func()) Verdict {
 
 // add queues an item, t or a closure; then t may be anyone's. woke says that the worker slept.
 func (q *Inbox) add(t *Task, it item) (v Verdict, woke bool) {
-	q.lock()
+	q.mu.Lock()
 	// T6: accepted or refused, under the lock that Close takes.
 	state := q.state.Load()
 	switch {
@@ -186,7 +175,7 @@ func (q *Inbox) uncount(t *Task) {
 // Cancel takes t, a call's, out of the queue unless something else has. It reports whether it did;
 // then t will never run and belongs to the caller.
 func (q *Inbox) Cancel(t *Task) bool {
-	q.lock()
+	q.mu.Lock()
 	defer q.mu.Unlock()
 	if t.call == q.lane.Load() && q.offered() {
 		q.receive()
@@ -205,7 +194,7 @@ func (q *Inbox) Cancel(t *Task) bool {
 // Drop takes out everything that is queued, oldest first, and finishes it as Dropped with err. It
 // returns how many there were, but for the Thread's own.
 func (q *Inbox) Drop(err error) (n int) {
-	q.lock()
+	q.mu.Lock()
 	q.recall()
 	q.gather()
 	ring, first, end := q.ring, q.first, q.end

@@ -103,7 +103,7 @@ func (q *Inbox) Try(tasksFirst bool) (t *Task, due, end bool) {
 		if !q.news.Load() && !q.handed() && q.state.Load() != closed {
 			return nil, false, false
 		}
-		q.lock()
+		q.mu.Lock()
 		more := q.lend()
 		if !more && q.offered() {
 			t = q.receive()
@@ -121,7 +121,7 @@ func (q *Inbox) Pending() bool {
 	if q.due() {
 		return true
 	}
-	q.lock()
+	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.recall()
 	return q.queued() || q.offered()
@@ -266,7 +266,7 @@ func (q *Inbox) watch(after pace.After) bool {
 
 // shed gives up the ring of a burst. The worker calls it when it has nothing to do.
 func (q *Inbox) shed() {
-	q.lock()
+	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.first == q.end && q.ring.size() > ringKept {
 		q.ring, q.full = nil, q.end
@@ -280,7 +280,7 @@ func (q *Inbox) shed() {
 // Either asleep comes first and Put or Close sees it and rings, or they were first and what came in
 // is seen here, in the queue or in the lane. So it is with WakeAt and until.
 func (q *Inbox) doze(until int64) bool {
-	q.lock()
+	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.first != q.end || !q.state.CompareAndSwap(awake, asleep) {
 		return false

@@ -48,7 +48,7 @@ func (q *Inbox) Serve(s Service) (before Service) {
 func (q *Inbox) Next(after pace.After, tasksFirst bool) (t *Task, slept, end bool) {
 	q.rang = q.rang || after == pace.Rang
 	if !q.service.Nested {
-		q.pace.Next(after)
+		q.pace.Next(&q.waiting, after, q.claimed.Load() >= q.lent)
 	}
 	for {
 		var due bool

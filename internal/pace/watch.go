@@ -44,12 +44,13 @@ type Worker struct {
 }
 
 // Next is called before the worker looks for its next task. after says how the last one
-// ended.
-func (p *Pace) Next(after After) {
-	if after == Posted || p.wait != Adaptive {
-		return
-	}
-	if m := p.measured(); m != nil {
+// ended, empty that it has to take over what has come in.
+func (p *Pace) Next(w *Worker, after After, empty bool) {
+	if after == Posted {
+		if empty && w.stream >= streamLeast {
+			prim.Delay(streamPauses) // till then there is more to take at once
+		}
+	} else if m := p.measured(); m != nil {
 		p.called(m)
 	}
 }

@@ -41,6 +41,7 @@ var strategies = []contestant{
 	withStrategy("adaptive", ste.WaitAdaptive),
 	withStrategy("park", ste.WaitPark),
 	withStrategy("spin", ste.WaitSpin),
+	withStrategy("kernel", ste.WaitKernel),
 }
 
 // strategyNames lists them for messages.

@@ -99,11 +99,10 @@ func WithErrorHandler(f func(error)) Option {
 type WaitStrategy int
 
 const (
-	// WaitAdaptive measures whether it pays to spin instead of sleeping, and whether
-	// it pays that a caller who wakes the Thread stays awake, and does what is
-	// quicker: a round trip of 0.5 to 1 us while work flows, also within a burst of
-	// calls; after a pause some 20 to 100 us, which is what the machine needs to
-	// wake up. While it spins, the Thread uses up to a processor of its own, and
+	// WaitAdaptive measures whether it pays to spin instead of sleeping, and does
+	// what is quicker: a round trip of 0.3 to 1 us while work flows, also within a
+	// burst of calls; after a pause some 20 to 100 us, which is what the machine
+	// needs to wake up. While it spins, the Thread uses up to a processor of its own, and
 	// for at most 0.1 ms after the last task; lone calls do not make it spin. An
 	// idle Thread uses no CPU time. It is the default.
 	WaitAdaptive WaitStrategy = iota

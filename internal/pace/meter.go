@@ -15,8 +15,8 @@ const (
 // ones do not, what spins for nothing costs as much as what spins for something, and what
 // one burst has taught holds for the next.
 //
-// Beside that it measures, on the side of a lone caller, whether it is worth that one stays awake
-// which has just woken the worker after a pause: by the time until its call is over.
+// With Kernel it measures something else, on the side of a lone caller: whether it pays to watch
+// for the end after waking the worker, by the time until the call is over.
 //
 // The zero Meter is ready for use. Times in ns.
 type Meter struct {
@@ -28,8 +28,7 @@ type Meter struct {
 
 	// The lone caller's, on a cache line of its own.
 	stay choice
-	from int64 // when it began to wait, if that is measured, else 0
-	last int64 // when its last call was over that has woken the worker
+	from int64 // when it began to wait
 }
 
 // measured returns the meter, or nil if there is none. The worker calls it.
@@ -75,34 +74,24 @@ func (p *Pace) settle(m *Meter, now int64) {
 	}
 }
 
-// idle is after how much time (ns) without a call a caller measures: in a burst on a warm
-// processor it is quick to sleep.
-const idle = 100e3
-
-// Woke notes that a lone caller has woken the worker. It reports whether to stay awake.
+// Woke notes that a lone caller has woken a worker that sleeps in the kernel. It reports
+// whether to watch for the end.
 func (p *Pace) Woke() bool {
 	m := p.meter.Load()
-	if m == nil {
+	if m == nil || p.wait != Kernel {
 		return false
 	}
-	m.from = 0
-	if now := prim.Now(); now-m.last > idle || p.wait == Kernel {
-		m.from = now
-	}
-	return m.from != 0 && m.stay.quick
+	m.from = prim.Now()
+	return m.stay.quick
 }
 
 // Went notes that its call is over.
 func (p *Pace) Went() {
 	m := p.meter.Load()
-	if m == nil {
+	if m == nil || p.wait != Kernel {
 		return
 	}
 	now := prim.Now()
-	m.last = now
-	if m.from == 0 || p.spins.Load() {
-		return
-	}
 	took := now - m.from
 	switch {
 	case m.stay.quick:

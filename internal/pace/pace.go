@@ -2,8 +2,7 @@
 // spin before they sleep, and for how long. It knows no queue and no task.
 //
 //   - Pace says whether the two sides spin before they sleep.
-//   - Meter measures whether that pays, and whether it pays not to sleep when the worker has
-//     to be woken: two choices.
+//   - Meter measures whether that pays: a choice.
 //   - CallerWatch and WorkerWatch are one spin of either side.
 //   - Turns lets others run now and then while both sides sleep.
 //

@@ -2,7 +2,6 @@ package pace
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 	"unsafe"
 
@@ -143,24 +142,6 @@ func TestMeterOfBursts(t *testing.T) {
 		p.settle(&m, now)
 		sleep(1000 * us)
 	}
-}
-
-// A caller in a bubble does not measure: the bubble's clock stands still.
-func TestNoMeasureInBubble(t *testing.T) {
-	var p Pace
-	var m Meter
-	p.UseMeter(&m)
-	p.Woke()
-	require.NotZero(t, m.from)
-	p.Went()
-	before := m.stay
-	synctest.Test(t, func(*testing.T) {
-		for range 100 {
-			require.False(t, p.Woke())
-			p.Went()
-		}
-	})
-	require.Equal(t, before, m.stay)
 }
 
 // What the worker writes and what the caller writes lie on lines of their own.

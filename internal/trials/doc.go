@@ -5,6 +5,7 @@
 //	input_*      every exported call with bad input, and docs/input.md, which is written from it
 //	reference_*  an executor so plain that it must be right; reference_fuzz_test compares random programs with it
 //	hammer_*     everything at once, at random: nested loops, Locals
+//	kernel_*     WaitKernel, and what might disturb who sleeps in the kernel
 //	bubble_*     testing/synctest
 //	cgo_*        C that calls Go, and threads and event loops of C's
 //	byhand_*     the README's table of what happens by hand and with ste

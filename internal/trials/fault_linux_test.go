@@ -58,10 +58,10 @@ func TestFaultChildrenUnderLoad(t *testing.T) {
 	if testing.Short() {
 		n = 5
 	}
-	ths := eachStrategy(t)[:2]
+	ths := eachStrategy(t)
 	l := startLoad(ths...)
 	var fs []func()
-	for i := range 4 {
+	for i := range len(ths) + 2 {
 		fs = append(fs, func() {
 			for range n {
 				err := error(nil)

@@ -93,9 +93,9 @@ func WithErrorHandler(f func(error)) Option {
 }
 
 // A WaitStrategy says how a Thread, and those who wait for it, wait. With one
-// processor (GOMAXPROCS), in a testing/synctest bubble and on js/wasm all of them
-// sleep in Go's scheduler. The figures are of a 2-core x86-64 virtual machine;
-// docs/performance.md has all.
+// processor (GOMAXPROCS) none of them spins; in a testing/synctest bubble and on
+// js/wasm all of them sleep in Go's scheduler. The figures are of a 2-core x86-64
+// virtual machine; docs/performance.md has all.
 type WaitStrategy int
 
 const (

@@ -1,10 +1,13 @@
 /* Calls the library in the folder above from threads of C's, at once and beside one that
- * sends SIGUSR1 to the others. */
+ * sends a signal to all others, Go's too. */
 
+#define _GNU_SOURCE
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void steServe(void);
@@ -22,8 +25,14 @@ static void *attach(void *unused) { steAttach(); return 0; }
 
 static void *disturb(void *unused) {
 	while (!over) {
-		kill(getpid(), SIGUSR1);
-		usleep(500);
+		DIR *tasks = opendir("/proc/self/task");
+		struct dirent *task;
+		while (tasks && (task = readdir(tasks)))
+			if (atoi(task->d_name) > 0)
+				syscall(SYS_tgkill, getpid(), atoi(task->d_name), SIGUSR1);
+		if (tasks)
+			closedir(tasks);
+		usleep(100);
 	}
 	return 0;
 }
@@ -34,7 +43,7 @@ int main(void) {
 	int i;
 	memset(&act, 0, sizeof act);
 	act.sa_handler = on_signal;
-	act.sa_flags = SA_ONSTACK; /* as Go asks for, without SA_RESTART */
+	act.sa_flags = SA_ONSTACK; /* without SA_RESTART: calls return EINTR */
 	sigaction(SIGUSR1, &act, 0);
 	if (pthread_create(&disturber, 0, disturb, 0))
 		return 3;

@@ -198,3 +198,25 @@ func TestKernelPairs(t *testing.T) {
 		require.Equal(t, [2]int{4 * calls * rounds, 4 * calls * rounds}, ran, "%v", pair)
 	}
 }
+
+// With one processor a Thread that goes to sleep in the kernel lets run first whom it has
+// woken: else that one waits until the runtime takes the processor away from the sleeper.
+func TestKernelLetsCallersRun(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	park, kernel := start(t, ste.WithWaitStrategy(ste.WaitPark)), start(t, ste.WithWaitStrategy(ste.WaitKernel))
+	f := func() {}
+	trip := func(th *ste.Thread) time.Duration {
+		begun := time.Now()
+		for range 50 {
+			th.Submit(f)
+		}
+		return time.Since(begun)
+	}
+	// In turns, so that a machine that is slow for a while is slow for both.
+	parked, slept := time.Hour, time.Hour
+	for range 30 {
+		parked, slept = min(parked, trip(park)), min(slept, trip(kernel))
+	}
+	t.Logf("50 calls: %v parked, %v in the kernel", parked, slept)
+	require.Less(t, slept, 8*parked)
+}

@@ -15,73 +15,89 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// woken calls f, with a sleeper that the kernel wakes for no reason again and again.
-func woken(t *testing.T, f func(s *sleeper)) {
+// Who waits sleeps until somebody rings, now or before it came to wait, also if the kernel
+// wakes it for no reason again and again; and no ring is lost.
+func TestSleeperHearsRings(t *testing.T) {
 	if !futex.Works {
 		t.Skip("nobody sleeps in the kernel in this build")
 	}
-	s := NewKernelBell().s
-	var stop atomic.Bool
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		for !stop.Load() {
-			futex.Wake(&s.word)
-			runtime.Gosched()
-		}
-	}()
-	testkit.Together(t, func() { f(s) })
-	stop.Store(true)
-	testkit.Await(t, over)
-}
-
-// Who is woken for no reason sleeps on, until somebody rings: now, or before it came to
-// wait.
-func TestSleeperHearsRings(t *testing.T) {
-	woken(t, func(s *sleeper) {
+	for _, woken := range []bool{false, true} {
+		s := NewKernelBell().s
 		var rings, heard atomic.Int64
-		done := make(chan struct{})
-		n := int64(testkit.Rounds(5))
-		go func() {
-			defer close(done)
-			for heard.Load() < n {
-				if rings.Load() == heard.Load() { // never two
-					if heard.Load()%2 == 0 {
+		var stop atomic.Bool
+		n := int64(testkit.Rounds(2))
+		fs := []func(){
+			func() {
+				defer stop.Store(true)
+				for i := range n {
+					if !s.waitUntil(Never) || rings.Load() != i+1 {
+						t.Errorf("woke after %d rings and not %d", rings.Load(), i+1)
+						break
+					}
+					heard.Add(1)
+				}
+			},
+			func() {
+				for i := 0; !stop.Load(); runtime.Gosched() {
+					if rings.Load() != heard.Load() {
+						continue // never two
+					}
+					if i++; i%4 == 0 {
 						time.Sleep(20 * time.Microsecond)
 					}
-					rings.Add(1)
-					s.ring()
+					for begun := Now(); Now()-begun < int64(i%50)*20; {
+					}
+					if !stop.Load() {
+						rings.Add(1)
+						s.ring()
+					}
 				}
-				runtime.Gosched()
-			}
-		}()
-		for i := range n {
-			if !s.waitUntil(Never) || rings.Load() != i+1 {
-				t.Errorf("woke after %d rings and not %d", rings.Load(), i+1)
-				break
-			}
-			heard.Add(1)
+			},
 		}
-		heard.Store(n)
-		<-done
-	})
+		if woken {
+			fs = append(fs, func() {
+				for ; !stop.Load(); runtime.Gosched() {
+					futex.Wake(&s.word)
+				}
+			})
+		}
+		testkit.Together(t, fs...)
+	}
 }
 
 // Who sleeps with a limit wakes by a ring, or when its time has come and not before; a ring
 // of that instant is not lost.
 func TestSleeperLimit(t *testing.T) {
-	woken(t, func(s *sleeper) {
-		late := 0
-		for i := range testkit.Rounds(5) {
-			at := Now() + int64(i%50)*2000
-			ring := make(chan struct{})
-			go func() {
-				defer close(ring)
-				for Now() < at {
-					runtime.Gosched()
-				}
-				s.ring()
-			}()
+	if !futex.Works {
+		t.Skip("nobody sleeps in the kernel in this build")
+	}
+	s := NewKernelBell().s
+	var next atomic.Int64 // when to ring; 0 after that
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for {
+			at := next.Load()
+			if at == Never {
+				return
+			}
+			if at == 0 || Now() < at {
+				runtime.Gosched()
+				continue
+			}
+			s.ring()
+			next.Store(0)
+		}
+	}()
+	late, n := 0, testkit.Rounds(10)
+	testkit.Together(t, func() {
+		defer next.Store(Never)
+		for i := range n {
+			at := Now() + int64(i%40)*50 // so short that it does not fall asleep, mostly
+			if i%20 == 0 {
+				at += 20_000
+			}
+			next.Store(at + int64(i%7)*50)
 			if !s.waitUntil(at) {
 				if Now() < at {
 					t.Error("before its time")
@@ -91,13 +107,16 @@ func TestSleeperLimit(t *testing.T) {
 					t.Error("no ring")
 				}
 			}
-			<-ring
+			for next.Load() != 0 {
+				runtime.Gosched()
+			}
 			if s.waitUntil(Now()) {
 				t.Error("a second ring")
 			}
 		}
-		t.Logf("the time came first %d times", late)
 	})
+	testkit.Await(t, over)
+	t.Logf("the time came first %d times of %d", late, n)
 }
 
 // The two Bells of a thread are two.

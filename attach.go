@@ -6,7 +6,6 @@ import (
 	"iter"
 	"runtime"
 
-	"github.com/ste-go/ste/internal/inbox"
 	"github.com/ste-go/ste/internal/pin"
 	"github.com/ste-go/ste/internal/prim"
 	"github.com/ste-go/ste/internal/who"
@@ -131,13 +130,14 @@ func (w *worker) mayNest() bool {
 func (w *worker) nested(p *nesting) {
 	outer, runs, shared := w.job, w.runs, w.shared
 	inTask := outer.kind != noJob
-	service := w.inbox.Serve(inbox.Service{Nested: inTask, Single: inTask || !p.waits || w.waker != nil})
+	nested, single := w.inbox.Nested, w.inbox.Single
+	w.inbox.Nested, w.inbox.Single = inTask, inTask || !p.waits || w.waker != nil
 	w.job, w.shared = job{}, true
 	w.waker.back()
 	// A2: in coroutines, so a Goexit of what they run does not reach the one who asked.
 	w.session(func() { w.serve(p) })
 	w.job, w.runs, w.shared = outer, runs, shared
-	w.inbox.Serve(service)
+	w.inbox.Nested, w.inbox.Single = nested, single
 }
 
 // host is the life of an attached Thread.

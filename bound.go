@@ -71,7 +71,7 @@ func Bind[T any](t *Thread, open func() (T, error), close func(T) error) (*Bound
 		return nil, err
 	}
 	h := &Bound[T]{thread: t, core: opaque.To(b)}
-	if c.inbox.Bubble() == 0 && !prim.Exploring {
+	if c.inbox.Bubble == 0 && !prim.Exploring {
 		runtime.AddCleanup(h, (*bound[T]).collected, b)
 	}
 	return h, nil

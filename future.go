@@ -66,7 +66,7 @@ func Async[T any](t *Thread, f func() (T, error)) (*Future[T], error) {
 	c := t.must("Async")
 	need(f != nil, "Async", "func")
 	fu := &future[T]{core: c, f: f, done: make(chan struct{})}
-	if c.inbox.Bubble() == 0 && bubble.Here() {
+	if c.inbox.Bubble == 0 && bubble.Here() {
 		fu.gate = new(prim.Mutex)
 		fu.gate.Lock()
 	}
@@ -100,7 +100,7 @@ func (f *future[T]) Finish(end inbox.End, err error) {
 	}
 	f.over.Store(true)
 	f.mu.Unlock()
-	if f.lost != nil && f.core.inbox.Bubble() == 0 && !prim.Exploring {
+	if f.lost != nil && f.core.inbox.Bubble == 0 && !prim.Exploring {
 		runtime.AddCleanup(f, f.core.collected, f.lost)
 	}
 	if f.gate != nil {

@@ -325,7 +325,7 @@ func (c *local[T]) unlist(lv *localValue[T], err error) bool {
 func (c *local[T]) all(inside uint32) (all []*localValue[T]) {
 	for e := c.values.Front(); e != nil; e = e.Next() {
 		lv := e.Value.(*localValue[T])
-		if b := lv.owner.inbox.Bubble(); b == 0 || b == inside {
+		if b := lv.owner.inbox.Bubble; b == 0 || b == inside {
 			all = append(all, lv)
 		}
 	}

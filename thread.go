@@ -141,7 +141,7 @@ func New(opts ...Option) (*Thread, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.inbox.Bubble() == 0 && !prim.Exploring {
+	if c.inbox.Bubble == 0 && !prim.Exploring {
 		// T14: nobody holds t any more. Cleanups run outside of bubbles and may not touch
 		// what was made inside.
 		runtime.AddCleanup(t, (*core).forget, c)
@@ -283,7 +283,7 @@ func (t *Thread) shutdown(ctx context.Context) error {
 // close accepts no more work, and drops the timers that are not due.
 func (c *core) close() {
 	c.inbox.Close()
-	if c.inbox.Bubble() != 0 || !bubble.Here() { // else the Thread does, by its own clock
+	if c.inbox.Bubble != 0 || !bubble.Here() { // else the Thread does, by its own clock
 		c.dropTimers(prim.Now())
 	}
 	c.waker.wake()
@@ -307,7 +307,7 @@ func (c *core) dropWhenDone(ctx context.Context) {
 		return // it never ends
 	}
 	limit := func() { c.drop() }
-	if c.inbox.Bubble() != 0 { // whoever ends ctx may be outside of the bubble
+	if c.inbox.Bubble != 0 { // whoever ends ctx may be outside of the bubble
 		limit = func() { c.doomed.Store(true) }
 	}
 	stop := prim.AfterFunc(spoken{ctx}, limit)

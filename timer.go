@@ -100,7 +100,7 @@ func (tm *Timer) Stop() bool {
 // arm makes tm pending, d from now.
 func (c *core) arm(t *Thread, tm *timer, d time.Duration) (*Timer, error) {
 	tm.thread, tm.item.Of = t, tm // and so the Thread is kept, by its own queue or heap
-	if c.inbox.Bubble() == 0 && bubble.Here() {
+	if c.inbox.Bubble == 0 && bubble.Here() {
 		// The caller's clock is not the Thread's.
 		if err := c.postOwn(func() { c.start(tm, d) }); err != nil {
 			return nil, err

@@ -126,7 +126,7 @@ func (w *worker) begin() {
 func (w *worker) serve(inner *nesting) {
 	w.aftermath()
 	for w.life.Load() == serving && !inner.enough() {
-		if w.inbox.Bubble() != 0 && w.doomed.Load() {
+		if w.inbox.Bubble != 0 && w.doomed.Load() {
 			w.drop()
 		}
 		if w.since >= pin.Every && !w.shared {
@@ -157,7 +157,7 @@ func (w *worker) serve(inner *nesting) {
 			continue
 		}
 		w.yields = false
-		w.count(t.Weight())
+		w.count(uint32(max(t.Weight, 1)))
 		if !t.Own {
 			w.ran++
 		}

@@ -8,16 +8,6 @@
 // recalls what is not claimed. So a Task leaves in exactly one of three ways: to the worker (Next,
 // Try), by Cancel, by Drop; also behind one that never ends. Beside the queue goes a lone caller's
 // closure: the worker watches the hands of one Task, the lane.
-//
-// The words that are no standard terms:
-//
-//	item    a place in the queue: a Task, a posted closure, or nothing any more
-//	lend    to let the worker claim items without the lock; recall: to end that
-//	hand    where a caller's closure lies from Put to its end
-//	lane    the Task that needs no place in the queue, for one caller at a time
-//	bell    what either side sleeps on; one ring is remembered (prim.Bell)
-//	gate    a locked mutex in place of a bell, for who waits in a synctest bubble
-//	doze    to mark the worker asleep, and to look once more before it sleeps
 package inbox
 
 import (
@@ -25,11 +15,11 @@ import (
 	"github.com/ste-go/ste/internal/prim"
 )
 
-// An Inbox is a queue of Tasks with many producers and one worker. Make it with New. Its parts lie
-// on cache lines of their own by who writes them: hardly anyone, everyone, the worker, the callers.
+// An Inbox is a queue of Tasks with many producers and one worker. Its parts lie on cache lines of
+// their own by who writes them: hardly anyone, everyone, the worker, the callers.
 type Inbox struct {
 	limit  int64  // most counted items queued at once, 0 for any; immutable
-	bubble uint32 // the synctest bubble it was made in, 0 for none; immutable
+	Bubble uint32 // the synctest bubble it was made in, 0 for none; immutable
 
 	// state is awake, asleep when the worker sleeps or is about to, or closed.
 	//
@@ -37,8 +27,7 @@ type Inbox struct {
 	//	asleep -> awake      wake, after add, offer or WakeAt; worker: doze, under mu, and sleep
 	//	anything -> closed   Close, under mu, once
 	//
-	// wake and Close ring the bell. Read by add under mu, and by everyone. It publishes nothing: mu,
-	// the hands and until do.
+	// Read by everyone. It publishes nothing: mu, the hands and until do.
 	state prim.Word
 	bell  prim.Bell
 	pace  pace.Pace
@@ -53,13 +42,12 @@ type Inbox struct {
 	end      int64
 	full     int64 // up to which number the ring has room for certain
 	tasksEnd int64 // what end was after the last Task that was queued
-	// counted is how many counted items are queued. Added to under mu, by add; subtracted from by
-	// whoever takes one out. Unused without a limit.
+	// counted is how many counted items are queued, if there is a limit. Added to under mu, by add;
+	// subtracted from by whoever takes one out.
 	counted prim.Count
 	alarm   prim.Alarm // the worker's
-	// news is true if the worker has something to look at: when something is queued and not lent,
-	// and after Close. Set by push, recall and Close, cleared by lend, under mu; the worker watches
-	// it while it spins.
+	// news is true when something is queued and not lent, and after Close. Set by push, recall and
+	// Close, cleared by lend, under mu; the worker watches it while it spins.
 	news      prim.Flag
 	handTaken uint8 // guarded by mu: which of the lane's hands was taken over last
 
@@ -71,8 +59,8 @@ type Inbox struct {
 	//
 	// Read by room: of what is claimed, the worker has read and emptied all but the last.
 	claimed prim.Count // the worker's line begins here
-	// view is the ring in which lies what is lent. Set by lend, cleared by recall, so that a worker
-	// that hangs keeps no old ring, both under mu; read by the worker before it claims.
+	// view is the ring of what is lent. Set by lend, cleared by recall, so that a worker that hangs
+	// keeps no old ring, both under mu; read by the worker before it claims.
 	view  prim.Pointer[ring]
 	lent  int64 // where that ends. Written by lend under mu; read by the worker, and under mu
 	first int64 // guarded by mu
@@ -81,7 +69,8 @@ type Inbox struct {
 	until   prim.Count
 	posts   *posts // the worker's, as all below; nil before the first
 	waiting pace.Worker
-	service Service
+	Nested  bool // inside a Task: it does not spin, for that one's hand is full
+	Single  bool // each Task is one closure
 	bare    bool // no Task is among what is lent
 	rang    bool // a caller was woken since others were let run
 	_       [line - 54]byte
@@ -112,13 +101,12 @@ type Config struct {
 	Limit  int       // most posts and Tasks with a Sink queued at one time, 0 for any number
 	Bubble uint32    // the synctest bubble it is made in, 0 for none
 	Wait   pace.Wait // how the two sides wait for each other
-	Single bool      // of the Service it begins with
+	Single bool      // each Task is one closure
 }
 
 // New makes an Inbox.
 func New(c Config) *Inbox {
-	q := &Inbox{limit: int64(c.Limit), bubble: c.Bubble, bell: prim.NewBell()}
-	q.service.Single = c.Single
+	q := &Inbox{limit: int64(c.Limit), Bubble: c.Bubble, Single: c.Single, bell: prim.NewBell()}
 	if c.Bubble != 0 {
 		c.Wait = pace.Park // a bubble's clock stands still while somebody spins, or sleeps in the kernel
 	}
@@ -131,9 +119,6 @@ func New(c Config) *Inbox {
 	q.until.Store(prim.Never)
 	return q
 }
-
-// Bubble returns the number of the synctest bubble in which it was made, or 0.
-func (q *Inbox) Bubble() uint32 { return q.bubble }
 
 // Close refuses all further work. What is queued stays. It reports whether it was the first.
 func (q *Inbox) Close() bool {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ste-go/ste/internal/pace"
+	"github.com/ste-go/ste/internal/prim"
 	"github.com/stretchr/testify/require"
 )
 
@@ -221,7 +222,7 @@ func TestCancelledNeedNoRoom(t *testing.T) {
 		q.Recycle(before)
 		before = task
 	}
-	require.LessOrEqual(t, q.ring.size(), int64(2*ringLeast))
+	require.LessOrEqual(t, q.ring.size(), int64(2*prim.Room))
 	for _, task := range []*Task{stays, before} {
 		got, _, _ := q.Next(pace.Seen, false)
 		require.Same(t, task, got)

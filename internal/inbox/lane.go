@@ -7,10 +7,8 @@ import (
 	"github.com/ste-go/ste/internal/prim"
 )
 
-// Get returns a Task to Put and Wait for. One caller at a time gets the lane.
-//
-// A Submit by the lane moves one cache line to the worker and back, which is the least that any two
-// processors can do; by the queue it takes more.
+// Get returns a Task to Put and Wait for. One caller at a time gets the lane, by which a Submit
+// moves one cache line to the worker and back: the least that any two processors can do.
 func (q *Inbox) Get() *Task {
 	lone := q.busy.CompareAndSwap(0, 1)
 	if lone {
@@ -24,32 +22,29 @@ func (q *Inbox) Get() *Task {
 		}
 	}
 	c := new(call)
-	t := &c.task
-	t.call = c
-	switch {
-	case q.bubble == 0 && bubble.Here():
+	c.task.call = c
+	if q.Bubble == 0 && bubble.Here() {
 		// T16: what is made in a bubble is no good outside: a mutex, and no channel.
-		t.gate = new(prim.Mutex)
-		t.gate.Lock()
+		c.task.gate = new(prim.Mutex)
+		c.task.gate.Lock()
 		if lone {
 			q.others.Add(1)
 			q.busy.Store(0)
 		}
-		return t
-	case lone:
+		return &c.task
+	}
+	c.task.bell = prim.NewBell()
+	if lone {
 		q.pace.UseMeter(new(pace.Meter))
 		q.lane.Store(c)
 	}
-	t.bell = prim.NewBell()
-	return t
+	return &c.task
 }
 
 // Recycle takes back what Get returned, out of the queue and finished with.
 func (q *Inbox) Recycle(t *Task) {
-	if t.End != Returned {
-		t.End, t.Err = Returned, nil
-	}
-	if t.run != nil { // it is most often, and its line stays with both sides
+	t.End, t.Err = Returned, nil
+	if t.run != nil { // it is nil most often, and then its line stays with both sides
 		t.run = nil
 	}
 	if t.call == q.lane.Load() {
@@ -89,17 +84,19 @@ func (q *Inbox) offered() bool {
 	return c != nil && c.hands[q.handTaken^1].Load() != nil
 }
 
-// receive takes it over. The caller holds mu.
+// receive takes it over, if there is one. The caller holds mu.
 func (q *Inbox) receive() *Task {
+	if !q.offered() {
+		return nil
+	}
 	q.handTaken ^= 1
 	return &q.lane.Load().task
 }
 
 // gather puts it into the queue. The caller holds mu.
 func (q *Inbox) gather() {
-	if q.offered() {
-		t := q.receive()
-		q.push(t, opaque.That(t))
+	if t := q.receive(); t != nil {
+		q.push(opaque.That(t))
 	}
 }
 
@@ -110,17 +107,16 @@ func (q *Inbox) handed() bool {
 	return c != nil && (c.hands[0].Load() != nil || c.hands[1].Load() != nil)
 }
 
-// A pool holds an Inbox's free Tasks. It is the Thread's own: what was made in a synctest bubble
-// must not be used outside, so nothing is shared between Threads.
+// A pool holds up to keep free Tasks of one Inbox: what was made in a synctest bubble must not be
+// used outside, so nothing is shared.
 type pool struct {
 	mu   prim.Mutex
 	free *Task // guarded by mu
 	n    int   // of them, guarded by mu
 }
 
-// keep is the number of free Tasks an Inbox holds on to. It covers the callers that wait at one
-// time in the programs we know (8 to 64 goroutines); a burst's beyond it go to the garbage
-// collector.
+// keep covers the callers that wait at one time in the programs we know (8 to 64 goroutines); a
+// burst's beyond it go to the garbage collector.
 const keep = 64
 
 // pop returns a free Task, or nil.

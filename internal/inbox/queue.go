@@ -14,14 +14,14 @@ const (
 	Full             // the limit of counted items is reached
 )
 
-// An item is a place in the queue: a Task, or a closure that nobody waits for, which needs nothing
-// but its place; or nothing, if that was cancelled.
+// An item is a place in the queue: a Task, a closure that nobody waits for, or, once that was
+// cancelled, nothing.
 type item = opaque.Either[Task]
 
 // counts reports whether the limit counts an item: t or, if that is nil, a closure.
 func counts(t *Task) bool { return t == nil || t.Sink != nil }
 
-// A ring has room for as many items as a power of two.
+// A ring has room for as many items as a power of two; nil has none.
 type ring struct{ items []item }
 
 // at is where the item of number i lies.
@@ -34,17 +34,15 @@ func (r *ring) size() int64 {
 	return int64(len(r.items))
 }
 
-const (
-	ringLeast = prim.Room // items in the smallest ring
-	ringKept  = 1024      // and in the largest that is kept when there is nothing to do
-)
+// ringKept is the size of the largest ring that is kept when there is nothing to do.
+const ringKept = 1024
 
 // Put queues t, which stands for run. On Closed and Full t stays the caller's.
 func (q *Inbox) Put(t *Task, run func()) (v Verdict) {
 	c := t.call
 	if c == nil {
 		t.run = run
-		v, _ = q.add(t, opaque.That(t))
+		v, _ = q.add(opaque.That(t))
 		return v
 	}
 	c.uses++
@@ -53,13 +51,12 @@ func (q *Inbox) Put(t *Task, run func()) (v Verdict) {
 	if c == q.lane.Load() {
 		v, c.woke = q.offer(h, run)
 	} else {
+		code := opaque.CodeOf(run)
 		if t.gate != nil {
-			t.run = run
-			h.Store(parked)
-		} else {
-			h.Store(opaque.CodeOf(run))
+			t.run, code = run, parked
 		}
-		if v, c.woke = q.add(t, opaque.That(t)); v != Accepted {
+		h.Store(code)
+		if v, c.woke = q.add(opaque.That(t)); v != Accepted {
 			h.Store(nil)
 		}
 	}
@@ -71,31 +68,30 @@ func (q *Inbox) Put(t *Task, run func()) (v Verdict) {
 
 // Post queues f for nobody.
 func (q *Inbox) Post(f func()) Verdict {
-	v, _ := q.add(nil, opaque.Call[Task](f))
+	v, _ := q.add(opaque.Call[Task](f))
 	return v
 }
 
-// add queues an item, t or a closure; then t may be anyone's. woke says that the worker slept.
-func (q *Inbox) add(t *Task, it item) (v Verdict, woke bool) {
+// add queues an item; then its Task may be anyone's. woke says that the worker slept.
+func (q *Inbox) add(it item) (v Verdict, woke bool) {
+	t := it.That()
 	q.mu.Lock()
 	// T6: accepted or refused, under the lock that Close takes.
 	state := q.state.Load()
 	switch {
 	case state == closed:
-		q.mu.Unlock()
-		return Closed, false
-	case q.limit > 0 && counts(t):
-		if q.counted.Load() >= q.limit {
-			q.mu.Unlock()
-			return Full, false
+		v = Closed
+	case q.limit > 0 && counts(t) && q.counted.Load() >= q.limit:
+		v = Full
+	default:
+		if t != nil && t.Own {
+			q.gather() // it comes after all that was accepted
 		}
-		q.counted.Add(1)
-	case t != nil && t.Own:
-		q.gather() // it comes after all that was accepted
+		q.count(t, 1)
+		q.push(it)
 	}
-	q.push(t, it)
 	q.mu.Unlock()
-	return Accepted, state == asleep && q.wake()
+	return v, v == Accepted && state == asleep && q.wake()
 }
 
 // wake wakes the worker unless somebody else has. It reports whether it did.
@@ -108,15 +104,17 @@ func (q *Inbox) wake() bool {
 }
 
 // push appends an item. The caller holds mu.
-func (q *Inbox) push(t *Task, it item) {
+func (q *Inbox) push(it item) {
 	if q.end >= q.full {
 		q.room()
 	}
 	// T3: the numbers are the order.
 	*q.ring.at(q.end) = it
-	if t != nil {
-		t.number(q.end)
+	if t := it.That(); t != nil {
 		q.tasksEnd = q.end + 1
+		if t.call != nil {
+			t.at = q.end
+		}
 	}
 	q.end++
 	if !q.news.Load() {
@@ -140,23 +138,20 @@ func (q *Inbox) room() {
 			live++
 		}
 	}
-	if size = max(size, ringLeast); live > size/2 {
+	if size = max(size, prim.Room); live > size/2 {
 		size *= 2
 	}
 	old, end := q.ring, q.end
 	q.ring, q.end, q.full = &ring{make([]item, size)}, q.first, q.first+size
 	for i := q.first; i < end; i++ {
 		if it := *old.at(i); it != (item{}) {
-			*q.ring.at(q.end) = it
-			if t := it.That(); t != nil {
-				t.number(q.end)
-			}
-			q.end++
+			q.push(it)
 		}
 	}
 }
 
-// recall ends what lend has begun: what the worker has not claimed it will not. The caller holds mu.
+// recall ends what lend has begun: what the worker has not claimed it will not. The caller holds
+// mu.
 func (q *Inbox) recall() {
 	q.news.Store(true) // first, as the worker looks for it when it finds nothing to claim
 	if from := q.claimed.Swap(q.lent); from < q.lent {
@@ -165,10 +160,10 @@ func (q *Inbox) recall() {
 	q.view.Store(nil)
 }
 
-// uncount makes room for another counted item.
-func (q *Inbox) uncount(t *Task) {
+// count counts an item that comes in or goes, t or a closure, if there is a limit.
+func (q *Inbox) count(t *Task, n int64) {
 	if q.limit > 0 && counts(t) {
-		q.counted.Add(-1)
+		q.counted.Add(n)
 	}
 }
 
@@ -177,9 +172,7 @@ func (q *Inbox) uncount(t *Task) {
 func (q *Inbox) Cancel(t *Task) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if t.call == q.lane.Load() && q.offered() {
-		q.receive()
-	} else {
+	if t.call != q.lane.Load() || q.receive() == nil {
 		// T12: only what the worker has not claimed, and cannot claim any more.
 		q.recall()
 		if t.at < q.first || t.at >= q.end || q.ring.at(t.at).That() != t {
@@ -202,12 +195,9 @@ func (q *Inbox) Drop(err error) (n int) {
 	q.mu.Unlock()
 	for i := first; i < end; i++ {
 		it := *ring.at(i)
-		if it == (item{}) {
-			continue
-		}
 		t := it.That()
-		q.uncount(t)
-		if t == nil || !t.Own {
+		if it != (item{}) && (t == nil || !t.Own) {
+			q.count(t, -1)
 			n++
 		}
 		if t != nil {

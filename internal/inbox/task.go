@@ -15,25 +15,19 @@ const (
 	Dropped             // the closure never ran: Err says why
 )
 
-// A Sink gets the end of a Task that nobody waits for inside Wait. It is called once, by the worker
-// or by whoever drops the Task.
-type Sink interface {
-	Finish(end End, err error)
-}
+// A Sink gets the end of a Task that nobody waits for inside Wait: once, from the worker or from
+// whoever drops the Task.
+type Sink interface{ Finish(end End, err error) }
 
 // A Task is one closure on its way through an Inbox. One party owns it at any time, and only the
 // owner touches its plain fields: the submitter from Get to Put; the Inbox until exactly one of
 // Next, Cancel or Drop takes the Task out; that taker until Finish; and, if the Task is waited for,
-// the submitter again from the return of Wait to Recycle.
-//
-// Those of Get are calls; others are made where they are needed. A Task fits a cache line, and in a
-// call nobody writes it in the quick case.
+// the submitter again from the return of Wait to Recycle. A Task fits a cache line, and in one of
+// Get, which is a call, nobody writes it in the quick case.
 type Task struct {
-	run func() // the closure; of a call here only while the caller sleeps
-
-	*call // nil if nobody waits; immutable
-
-	Sink Sink // gets the end, or nil; immutable
+	run   func() // the closure; of a call here only while the caller sleeps
+	*call        // nil if nobody waits; immutable
+	Sink  Sink   // gets the end, or nil; immutable
 
 	// bell is what the caller sleeps on. It is rung at most once for each Put, and then heard before
 	// the Task can be used again. gate stands in for it where the caller is in a synctest bubble and
@@ -43,7 +37,7 @@ type Task struct {
 	gate *prim.Mutex
 
 	Own    bool  // the Thread's own, which nobody has asked for: Drop does not count it; immutable
-	weight uint8 // of posts: see Weight
+	Weight uint8 // how many closures one call of Func may call, 0 for one
 }
 
 // A call is a Task with what it takes to wait for it. Its parts lie on lines of their own: what
@@ -56,12 +50,9 @@ type call struct {
 
 	task Task
 
-	// Frame is what the Task keeps for its next use: see ste.Call.
-	Frame any
-
-	// How the Task ended, if the closure did not just return: written by Finish, read after Wait.
-	Err error
-	End End
+	Frame any   // what the Task keeps for its next use: see ste.Call
+	Err   error // how it ended, if the closure did not just return: written by Finish, read after Wait
+	End   End   // the same
 
 	// The caller's: how often the Task was used, modulo 256; whether Put has woken the worker; which
 	// hand was used last.
@@ -84,19 +75,12 @@ type call struct {
 //	                      refuses, of the lane under mu
 //
 // The store publishes the closure, the exchange for nil how it ended and all that it did; who finds
-// parked then wakes the caller. Read by the caller while it spins, and by the ring check: after Put,
-// under ring.mu, until the caller's edge is removed.
+// parked then wakes the caller. Read by the caller while it spins, and by the ring check: after
+// Put, under ring.mu, until the caller's edge is removed.
 type hand = prim.Pointer[opaque.Code]
 
 // parked is the mark of a hand whose caller sleeps. The closure is in the Task then.
 var parked = new(opaque.Code)
-
-// number says which place it has in the queue. The caller holds Inbox.mu.
-func (t *Task) number(i int64) {
-	if t.call != nil {
-		t.at = i
-	}
-}
 
 // taken returns the hand of a call that was taken out.
 func (t *Task) taken() *hand {
@@ -116,8 +100,7 @@ func (t *Task) Func() func() {
 	return t.run
 }
 
-// UseBell replaces what the caller sleeps on, and returns what that was. The caller does so before
-// Put, and again after Wait.
+// UseBell replaces what the caller sleeps on, before Put, and again after Wait.
 func (t *Task) UseBell(b prim.Bell) (old prim.Bell) {
 	old, t.bell = t.bell, b
 	return old
@@ -135,19 +118,16 @@ func (t *Task) endWait() (sleeps bool) {
 	return t.taken().Swap(nil) == parked
 }
 
-// Weight is how many closures one call of Func may call.
-func (t *Task) Weight() uint32 { return max(uint32(t.weight), 1) }
-
 // Finish hands the end of a Task to whoever waits for it. Nothing of a call may be used afterwards.
 // It reports whether it has woken the caller.
 func (t *Task) Finish(end End, err error) (rang bool) {
-	switch {
-	case t.Sink != nil:
-		t.Sink.Finish(end, err)
+	if t.call == nil {
+		if t.Sink != nil {
+			t.Sink.Finish(end, err)
+		}
 		return false
-	case t.call == nil:
-		return false
-	case end != Returned:
+	}
+	if end != Returned {
 		t.End, t.Err = end, err
 	}
 	if !t.endWait() {

@@ -4,7 +4,8 @@ import "github.com/ste-go/ste/internal/prim"
 
 // Wait returns true when t, a call, has been finished. It gives up when ended is closed while t is
 // still queued: then it returns false, and t will never run and belongs to the caller. It is given
-// the channel and not a context: that is user code, and the caller has asked it before t was queued.
+// the channel and not a context: that is user code, and the caller has asked it before t was
+// queued.
 func (q *Inbox) Wait(t *Task, ended <-chan struct{}) bool {
 	if t.gate != nil {
 		return q.waitGate(t, ended)
@@ -31,9 +32,8 @@ func (q *Inbox) Wait(t *Task, ended <-chan struct{}) bool {
 
 // watchEnd spins for a while if that is the way to wait. It reports whether t is over.
 func (q *Inbox) watchEnd(t *Task) bool {
-	spins := q.pace.Spins()
 	stays := t.woke && t.call == q.lane.Load() && q.pace.Woke()
-	if !spins && !stays || t.bell.Kernel() {
+	if !stays && !q.pace.Spins() || t.bell.Kernel() {
 		return false
 	}
 	if t.woke && !q.bell.Kernel() {
@@ -41,18 +41,7 @@ func (q *Inbox) watchEnd(t *Task) bool {
 		// another processor comes for this caller.
 		prim.Yield()
 	}
-	watch := q.pace.CallerWatch(q.others.Load() > 0)
-	for {
-		for range prim.Looks {
-			if t.Over() {
-				return true
-			}
-			watch.Pause()
-		}
-		if on, _ := watch.Goes(prim.Now()); !on {
-			return false
-		}
-	}
+	return q.pace.CallerWatch(q.others.Load() > 0, func() bool { return t.Over() })
 }
 
 // waitGate is Wait from inside a bubble for an Inbox outside of it.

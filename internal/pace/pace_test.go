@@ -122,14 +122,14 @@ func TestMeterOfBursts(t *testing.T) {
 	}
 	for range 100 { // lone calls
 		now += us
-		p.called(&m)
+		p.Next(nil, Seen, true)
 		sleep(1000 * us)
 	}
 	require.Zero(t, m.spin.cost)
 	for range warm { // bursts of two
 		for _, d := range []int64{20 * us, 1000 * us} {
 			now += us
-			p.called(&m)
+			p.Next(nil, Seen, true)
 			sleep(d)
 		}
 	}
@@ -137,7 +137,7 @@ func TestMeterOfBursts(t *testing.T) {
 	for n := 0; p.Spins(); n++ { // lone calls again, and 0.1 ms of spinning after each
 		require.Less(t, n, 10)
 		now += us
-		p.called(&m)
+		p.Next(nil, Seen, true)
 		now += spinFor
 		p.settle(&m, now)
 		sleep(1000 * us)

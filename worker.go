@@ -145,8 +145,8 @@ func (w *worker) serve(inner *nesting) {
 				return
 			}
 		}
-		if slept {
-			w.check(w.id.OSThread())
+		if slept || osthread.Quick() {
+			w.check(w.id.OSThread()) // T1, before whatever comes; settle does it for certain
 		}
 		if end {
 			w.life.Store(drained)

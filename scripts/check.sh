@@ -135,14 +135,15 @@ raced() { go test -race -shuffle=on -timeout 20m . ./internal/trials -rounds "$r
 
 # Other processors, of which s390x is big-endian, and no cgo. qemu 7.2's riscv64 hangs
 # when the system refuses it a thread, and its ppc64le gives a nil pointer's fault
-# another address, so that Go cannot make a panic of it.
+# another address, so that Go cannot make a panic of it. Where the OS thread is found by a
+# system call, a Thread that was unlocked for good is not noticed before the next task.
 emulated() {
 	local arch skip
 	for arch in "$@"; do
 		echo "   $arch"
 		skip='^$'
 		[ "$arch" != riscv64 ] || skip='^TestFaultSystemRefusesThreads$'
-		[ "$arch" != ppc64le ] || skip='^TestBadInput$'
+		[ "$arch" != ppc64le ] || skip='^(TestBadInput|TestT1UnlockForGoodIsLoud)$'
 		GOARCH=$arch CGO_ENABLED=0 go test -exec "qemu-$arch-static" -short -skip "$skip" . ./internal/trials || return 1
 	done
 }

@@ -24,6 +24,9 @@ func Self() uint64 {
 	return ID()
 }
 
+// Quick reports whether Self makes no system call.
+func Quick() bool { return word.Load() != 0 }
+
 var learn sync.Once
 
 // Learn makes Self quick, if it can. It is called before a thread's number is kept.

@@ -179,9 +179,11 @@ wasm() {
 		GOOS=js GOARCH=wasm go test -short -exec "$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./mainthread
 }
 
-# The rest of internal; trials runs with the root package.
+# The rest of internal; trials runs with the root package. And pin as a debugger has it
+# compiled, without inlining.
 race_internal() {
-	go list ./internal/... | grep -v '/internal/trials$' | xargs go test -race
+	go list ./internal/... | grep -v '/internal/trials$' | xargs go test -race &&
+		go test -gcflags=-l ./internal/pin
 }
 
 # This and the next ask for Go 1.26 themselves.

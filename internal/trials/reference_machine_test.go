@@ -222,7 +222,8 @@ func (r *real) rest() {
 		return
 	}
 	begun := time.Now()
-	for r.calls.Load() > 0 || r.holding == nil && !over(r.th) && (r.closing.Load() || r.queued.Load() > 0) {
+	// First what is queued: a task may call and close before it is queued no more.
+	for on := r.holding == nil; on && !over(r.th) && r.queued.Load() > 0 || r.calls.Load() > 0 || on && !over(r.th) && r.closing.Load(); {
 		runtime.Gosched()
 		if time.Since(begun) > testkit.Patience() {
 			panic("somebody waits for ever")

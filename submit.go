@@ -148,8 +148,11 @@ func (c *core) await(from *who.ID, ctx context.Context, ended <-chan struct{}, t
 			return inbox.Dropped, err
 		}
 	} else {
-		if b := waiterBell(from); ended == nil && b != (prim.Bell{}) {
-			defer task.UseBell(task.UseBell(b))
+		if b := waiterBell(from); b != (prim.Bell{}) {
+			if ended != nil {
+				b = prim.Bell{} // in the kernel nobody waits for two things
+			}
+			defer task.Calm(task.Calm(b, true), false)
 		}
 		ring, err := who.Enter(from, c.id, task, func() error { return refusal(c.inbox.Put(task, f)) })
 		if ring != nil {

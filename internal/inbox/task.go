@@ -32,7 +32,7 @@ type Task struct {
 	// bell is what the caller sleeps on. It is rung at most once for each Put, and then heard before
 	// the Task can be used again. gate stands in for it where the caller is in a synctest bubble and
 	// the Inbox is not: a channel made there may not be touched from outside, a mutex may. It is
-	// locked from the start; Finish unlocks it. Immutable, but for UseBell.
+	// locked from the start; Finish unlocks it. Immutable, but for Calm.
 	bell prim.Bell
 	gate *prim.Mutex
 
@@ -55,10 +55,11 @@ type call struct {
 	End   End   // the same
 
 	// The caller's: how often the Task was used, modulo 256; whether Put has woken the worker; which
-	// hand was used last.
+	// hand was used last; whether it must not spin.
 	uses uint8
 	woke bool
 	last uint8
+	calm bool
 
 	next *Task // in the pool
 	at   int64 // its number in the queue, if it is there; guarded by Inbox.mu
@@ -100,9 +101,12 @@ func (t *Task) Func() func() {
 	return t.run
 }
 
-// UseBell replaces what the caller sleeps on, before Put, and again after Wait.
-func (t *Task) UseBell(b prim.Bell) (old prim.Bell) {
-	old, t.bell = t.bell, b
+// Calm says, before Put and again after Wait, whether the caller must not spin, and replaces what
+// it sleeps on unless b is the zero Bell. It returns what that was, if it did.
+func (t *Task) Calm(b prim.Bell, calm bool) (old prim.Bell) {
+	if t.calm = calm; b != (prim.Bell{}) {
+		old, t.bell = t.bell, b
+	}
 	return old
 }
 

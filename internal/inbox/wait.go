@@ -33,7 +33,7 @@ func (q *Inbox) Wait(t *Task, ended <-chan struct{}) bool {
 // watchEnd spins for a while if that is the way to wait. It reports whether t is over.
 func (q *Inbox) watchEnd(t *Task) bool {
 	stays := t.woke && t.call == q.lane.Load() && q.pace.Woke()
-	if !stays && !q.pace.Spins() || t.bell.Kernel() {
+	if !stays && !q.pace.Spins() || t.calm {
 		return false
 	}
 	if t.woke && !q.bell.Kernel() {

@@ -153,7 +153,7 @@ emulated() {
 # quickest with one processor; so there are two runs, with about as much to do, and the
 # mutants beside them.
 explore() {
-	local dir code=0 half='^TestExplore$/^(ring|ring_of_posts|no_ring.*|two_callers|three_callers|posts|shutdown)$'
+	local dir code=0 half='^TestExplore$/^(ring|ring_of_posts|no_ring.*|two_callers|three_callers|three_give_up|posts|shutdown)$'
 	dir=$(mktemp -d)
 	go vet -tags ste_explore . ./internal/... &&
 		go test -tags ste_explore -c -o "$dir/explore.test" ./internal/orders || return 1

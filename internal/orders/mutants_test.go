@@ -82,7 +82,7 @@ var mutants = []mutant{
 		"given up among posts/park", 1},
 	{"the worker claims before it has the ring", "internal/inbox/take.go",
 		"\tat := ring.at(i)", "\tring = q.view.Load()\n\tat := ring.at(i)",
-		"three give up/park", 2},
+		"three give up/park", 3},
 	{"a new ring leaves behind what is lent", "internal/inbox/queue.go",
 		"\tq.recall()\n\tlive", "\tlive",
 		"given up among more posts/park", 1},

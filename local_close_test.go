@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/ste-go/ste"
 	"github.com/ste-go/ste/internal/testkit"
@@ -161,7 +161,11 @@ func TestLocalCloseDuringOpen(t *testing.T) {
 		<-in
 		over := make(chan error)
 		go func() { over <- l.Close() }()
-		time.Sleep(time.Millisecond)
+		waits := regexp.MustCompile(`(?m)^goroutine \d+ \[chan receive[^\]]*\]:\n(?:.+\n)*?.*\(\*Local\[\.\.\.\]\)\.Close\(`)
+		testkit.Until(t, "Close waits", func() bool {
+			buf := make([]byte, 1<<20)
+			return waits.Match(buf[:runtime.Stack(buf, true)])
+		})
 		select {
 		case <-over:
 			t.Error("Close did not wait")

@@ -119,14 +119,15 @@ measures() { GOWORK=off go -C benchmarks test -vet=off ./...; }
 vet_measures() { GOWORK=off CGO_ENABLED=0 go -C benchmarks vet ./...; }
 matrix() { go -C benchmarks run ./matrix -quick; }
 purego() { go test -tags purego -short ./...; }
-# Not every kernel for amd64 runs programs for 386, and qemu 7.2 does not run Go's.
+# 32 bits. Not every kernel for amd64 runs programs for 386, and qemu 7.2 does not run
+# Go's; then it is arm's turn.
 bits32() {
-	if ! GOARCH=386 CGO_ENABLED=0 go test -run '^$' ./internal/bubble >/dev/null 2>&1; then
-		echo "   this kernel runs no programs for 386: they are only vetted"
-		vet_for linux/386
+	if GOARCH=386 CGO_ENABLED=0 go test -run '^$' ./internal/bubble >/dev/null 2>&1; then
+		GOARCH=386 CGO_ENABLED=0 go test -short ./...
 		return
 	fi
-	GOARCH=386 CGO_ENABLED=0 go test -short ./...
+	echo "   this kernel runs no programs for 386: they are vetted, and arm's tested under qemu"
+	vet_for linux/386 && GOARCH=arm CGO_ENABLED=0 go test -exec qemu-arm-static -short ./...
 }
 no_cgo() { CGO_ENABLED=0 go test -short ./...; }
 windows() { scripts/wine/test.sh; }
@@ -260,7 +261,7 @@ step "interleavings and mutants" explore
 step "fuzzing against the reference; histories are linearizable" beside histories fuzzing
 step "race detector, internal; and with coverage" beside covered race_internal
 step "other releases of Go" beside oldest newest
-step "purego, and 386" beside purego bits32
+step "purego, and 32 bits" beside purego bits32
 step "arm64 under qemu, and Windows under Wine" beside arm64 windows
 step "without cgo, and js/wasm" beside no_cgo wasm
 step "benchmarks; every benchmark once" beside benched measures

@@ -29,22 +29,8 @@ func NewKernelBell() Bell {
 	if !futex.Works {
 		return NewBell()
 	}
-	pair := new([2]sleeper)
-	pair[0].other = &pair[1]
-	return Bell{s: &pair[0]}
+	return Bell{s: &sleeper{other: new(sleeper)}}
 }
-
-// Other is a second Bell for the same thread, which sleeps on one at a time; the zero Bell
-// if it does not sleep in the kernel.
-func (b Bell) Other() Bell {
-	if b.s == nil {
-		return Bell{}
-	}
-	return Bell{s: b.s.other}
-}
-
-// Kernel reports whether its waiter sleeps in the kernel.
-func (b Bell) Kernel() bool { return b.s != nil }
 
 // Ring wakes the waiting goroutine, now or when it comes to wait.
 func (b Bell) Ring() {

@@ -157,18 +157,6 @@ func NewBell() Bell { return Bell{b: new(bell)} }
 // NewKernelBell makes one for a thread that sleeps in the kernel.
 func NewKernelBell() Bell { return Bell{s: &sleeper{other: new(sleeper)}} }
 
-// Other is a second Bell for the same thread; the zero Bell if it does not sleep in the
-// kernel.
-func (b Bell) Other() Bell {
-	if b.s == nil {
-		return Bell{}
-	}
-	return Bell{s: b.s.other}
-}
-
-// Kernel reports whether its waiter sleeps in the kernel.
-func (b Bell) Kernel() bool { return b.s != nil }
-
 // Ring wakes the waiting goroutine, now or when it comes to wait.
 func (b Bell) Ring() {
 	if b.s != nil {

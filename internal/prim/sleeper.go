@@ -49,3 +49,15 @@ func (s *sleeper) waitUntil(at int64) bool {
 		s.bed.sleep(&s.word, dozing, d)
 	}
 }
+
+// Other is a second Bell for the same thread, which sleeps on one at a time; the zero Bell
+// if it does not sleep in the kernel.
+func (b Bell) Other() Bell {
+	if b.s == nil {
+		return Bell{}
+	}
+	return Bell{s: b.s.other}
+}
+
+// Kernel reports whether its waiter sleeps in the kernel.
+func (b Bell) Kernel() bool { return b.s != nil }
